@@ -1,0 +1,5 @@
+"""`python -m podhost` is the command `podhost`."""
+
+from podhost.cli import main
+
+main()

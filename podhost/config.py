@@ -1,0 +1,270 @@
+"""Every setting once: its name, type, default and help; it reads the environment and nothing else.
+
+A wrong value stops the start with one sentence that names the setting.
+"""
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from podhost.errors import Invalid
+
+PREFIX = "PODHOST_"
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _folder(value: str) -> Path:
+    return Path(value).expanduser().absolute()
+
+
+def _web_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("it must be an address such as https://podcasts.example.org")
+    if parts.query or parts.fragment or parts.username or parts.password:
+        raise ValueError("it must not carry a query, a fragment or a password")
+    return value.rstrip("/")
+
+
+def _web_urls(value: str) -> tuple[str, ...]:
+    return tuple(_web_url(part) for part in value.replace(",", " ").split())
+
+
+def _database_url(value: str) -> str:
+    scheme = value.partition("://")[0]
+    if scheme == "sqlite":
+        return value
+    if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
+        return "postgresql+psycopg://" + value.partition("://")[2]
+    raise ValueError("it must begin with sqlite:/// or postgresql://")
+
+
+def _storage_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme == "file" and parts.path.startswith("/") and not parts.netloc:
+        return value
+    if parts.scheme == "s3" and parts.netloc:
+        return value
+    raise ValueError("it must be file:///folder or s3://bucket/prefix")
+
+
+def _number(minimum: int, maximum: int) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        if not value.isascii() or not value.isdigit() or not minimum <= int(value) <= maximum:
+            raise ValueError(f"it must be a whole number from {minimum} to {maximum}")
+        return int(value)
+
+    return read
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in choices:
+            raise ValueError(f"it must be one of {', '.join(choices)}")
+        return value
+
+    return read
+
+
+def _networks(value: str) -> tuple[str, ...]:
+    networks = tuple(value.replace(",", " ").split())
+    for network in networks:
+        try:
+            ipaddress.ip_network(network, strict=False)
+        except ValueError:
+            raise ValueError(
+                f"{network!r} is not an address or a network like 10.0.0.0/8"
+            ) from None
+    return networks
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the settings table. `read` turns text into the value or raises ValueError."""
+
+    name: str
+    read: Callable[[str], Any]
+    default: str
+    help: str
+    is_secret: bool = False
+
+    @property
+    def variable(self) -> str:
+        """The environment variable, for instance PODHOST_DATA."""
+        return PREFIX + self.name.upper()
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("data", _folder, "./data", "Folder for everything that podhost keeps on this machine."),
+    Setting(
+        "database_url",
+        _database_url,
+        "",
+        "Database: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME. "
+        "Empty: podhost.sqlite3 in the data folder.",
+        is_secret=True,
+    ),
+    Setting(
+        "storage",
+        _storage_url,
+        "",
+        "Where audio and artwork lie: file:///FOLDER or s3://BUCKET/PREFIX (endpoint, region and "
+        "credentials by boto3's own variables, such as AWS_ENDPOINT_URL_S3). "
+        "Empty: the folder storage in the data folder.",
+    ),
+    Setting(
+        "base_url",
+        _web_url,
+        "",
+        "The public address, used in every absolute URL, for instance "
+        "https://podcasts.example.org. Empty: http://127.0.0.1 with the port.",
+    ),
+    Setting(
+        "audio_delivery",
+        _one_of("redirect", "stream"),
+        "redirect",
+        "With S3: redirect listeners to the bucket (or to audio_url), or stream through podhost.",
+    ),
+    Setting(
+        "audio_url",
+        _web_url,
+        "",
+        "With S3: a public or CDN address in front of the bucket's prefix; listeners are "
+        "redirected there instead of to a presigned URL.",
+    ),
+    Setting("host", _text, "127.0.0.1", "Address to listen on; 0.0.0.0 for every network."),
+    Setting("port", _number(0, 65535), "8000", "Port to listen on; 0 picks a free one."),
+    Setting(
+        "trusted_proxies",
+        _networks,
+        "",
+        "Addresses or networks of the proxies in front, whose X-Forwarded-For is believed.",
+    ),
+    Setting(
+        "hubs",
+        _web_urls,
+        "",
+        "WebSub hubs that feeds name, separated by spaces.",
+    ),
+    Setting("max_upload_mb", _number(1, 100_000), "1024", "Largest audio file taken, in MB."),
+    Setting(
+        "memory_cache_mb",
+        _number(1, 100_000),
+        "64",
+        "Memory for feeds and other small answers, per process, in MB.",
+    ),
+    Setting(
+        "header_timeout_seconds",
+        _number(1, 600),
+        "15",
+        "A connection that has not sent a whole request header by then is closed.",
+    ),
+    Setting(
+        "shutdown_seconds",
+        _number(1, 30),
+        "30",
+        "At shutdown, running downloads get this long to finish.",
+    ),
+    Setting(
+        "metrics_token",
+        _text,
+        "",
+        "Bearer token for /metrics; without it, only loopback may read them.",
+        is_secret=True,
+    ),
+    Setting("log_level", _one_of("debug", "info", "warning", "error"), "info", "What is logged."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The values in use, complete and valid."""
+
+    data: Path
+    database_url: str
+    storage: str
+    base_url: str
+    audio_delivery: str
+    audio_url: str
+    host: str
+    port: int
+    trusted_proxies: tuple[str, ...]
+    hubs: tuple[str, ...]
+    max_upload_mb: int
+    memory_cache_mb: int
+    header_timeout_seconds: int
+    shutdown_seconds: int
+    metrics_token: str
+    log_level: str
+
+    @property
+    def has_own_base_url(self) -> bool:
+        """False while the operator has not said under which address the world sees podhost."""
+        return bool(self.base_url)
+
+
+def read_settings(environment: Mapping[str, str], **flags: object) -> Settings:
+    """The settings from `environment`; `flags` (from the command line, None = not given) win.
+
+    Each variable may also be given as NAME_FILE, a file that holds the value.
+    Raises Invalid with a sentence that names the setting.
+    """
+    values: dict[str, Any] = {
+        setting.name: _value(setting, environment, flags) for setting in SETTINGS
+    }
+    settings = Settings(**values)
+    defaults: dict[str, Any] = {}
+    if not settings.database_url:
+        defaults["database_url"] = f"sqlite:///{settings.data / 'podhost.sqlite3'}"
+    if not settings.storage:
+        defaults["storage"] = (settings.data / "storage").as_uri()
+    return replace(settings, **defaults) if defaults else settings
+
+
+def _value(setting: Setting, environment: Mapping[str, str], flags: Mapping[str, object]) -> object:
+    flag = flags.get(setting.name)
+    if flag is not None:
+        name, text = "--" + setting.name.replace("_", "-"), str(flag)
+    else:
+        name, text = _environment_text(setting, environment)
+    if not text:
+        text = setting.default
+        if not text:
+            return () if setting.read in (_networks, _web_urls) else ""
+    try:
+        return setting.read(text)
+    except ValueError as error:
+        shown = "its value" if setting.is_secret else repr(text)
+        raise Invalid(f"{name} cannot be {shown}: {error}.") from None
+
+
+def _environment_text(setting: Setting, environment: Mapping[str, str]) -> tuple[str, str]:
+    variable = setting.variable
+    file_variable = variable + "_FILE"
+    if file_variable not in environment:
+        return variable, environment.get(variable, "").strip()
+    if variable in environment:
+        raise Invalid(f"Both {variable} and {file_variable} are set; keep one of them.")
+    path = environment[file_variable]
+    try:
+        return file_variable, Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise Invalid(f"{file_variable}: the file {path} cannot be read: {reason}.") from None
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Variables that look like ours and are not: usually a slip of the pen, worth a warning."""
+    known = {setting.variable for setting in SETTINGS}
+    known |= {name + "_FILE" for name in known}
+    return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+
+
+# The dataclass and the table must name the same settings.
+assert tuple(field.name for field in fields(Settings)) == tuple(s.name for s in SETTINGS)

@@ -1,0 +1,66 @@
+"""The one error type of podhost: a code and a sentence; it knows nothing of HTTP or terminals."""
+
+from collections.abc import Mapping
+
+
+class PodhostError(Exception):
+    """What a caller may show to a person: a stable code and a sentence that says what to do.
+
+    `fields` names the inputs that are wrong, each with its own sentence. Everything else that
+    goes wrong inside is an ordinary exception, shown as "internal" and logged whole.
+    """
+
+    code = "internal"
+
+    def __init__(self, message: str, fields: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fields = dict(fields or {})
+
+
+class Invalid(PodhostError):
+    """The input cannot be used as it is."""
+
+    code = "invalid"
+
+
+class Unauthorized(PodhostError):
+    """Nobody is logged in, or the token is unknown, expired or revoked."""
+
+    code = "unauthorized"
+
+
+class Forbidden(PodhostError):
+    """Somebody is logged in, but may not do this."""
+
+    code = "forbidden"
+
+
+class NotFound(PodhostError):
+    """There is no such thing, or the asker may not know of it."""
+
+    code = "not_found"
+
+
+class Gone(NotFound):
+    """There was such a thing, and it will not come back."""
+
+    code = "gone"
+
+
+class Conflict(PodhostError):
+    """The input is fine, but what is stored already forbids it."""
+
+    code = "conflict"
+
+
+class TooLarge(PodhostError):
+    """The input is larger than this instance accepts."""
+
+    code = "too_large"
+
+
+class Unavailable(PodhostError):
+    """A part that podhost needs (database, storage) does not answer; trying again may help."""
+
+    code = "unavailable"
