@@ -1,0 +1,1 @@
+"""Bytes to values and back, pure: no database, no network, no clock."""

@@ -1,0 +1,455 @@
+"""Show notes: Markdown and foreign HTML in, the few clean HTML tags that podcast apps show out.
+
+It decides what markup may stand in a feed or on a page; where the notes end up is not its business.
+"""
+
+import html
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import quote, urljoin
+
+import nh3
+from markdown_it import MarkdownIt
+
+from podhost.errors import Invalid
+from podhost.formats.text import (
+    absolute_url,
+    clean_text,
+    plain_line,
+    plain_text,
+    remove_forbidden,
+    truncate_text,
+)
+
+MAX_NOTES_BYTES = 128_000
+# A link reference used ten thousand times unfolds 100 KB of Markdown to 15 MB of HTML.
+MAX_NOTES_HTML_BYTES = 1_000_000
+
+
+def _words(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+# Apple shows p, ol, ul, li, a; PSP-1 adds the emphasis; the rest degrades to its text.
+ALLOWED_TAGS = _words("p ol ul li a b i strong em br h2 h3 blockquote code pre")
+
+_HEADINGS = {"h1": "h2", "h2": "h2", "h3": "h3", "h4": "h3", "h5": "h3", "h6": "h3"}
+# These vanish, but what stood in two of them must not run together.
+_BOXES = _words(
+    "div section article header footer main aside nav address figure figcaption dl dt dd"
+    " table caption tr hr fieldset details summary"
+)
+_CELLS = frozenset({"td", "th"})
+_BLOCKS = _words("p ol ul li h2 h3 blockquote pre")
+_KNOWN_TAGS = {*ALLOWED_TAGS, *_HEADINGS, *_BOXES, *_CELLS, "img"}
+_DROPPED_WITH_CONTENT = _words(
+    "script style iframe form object embed noscript template textarea select button title svg math"
+    " audio video canvas"
+)
+
+_TOKEN = re.compile(
+    r"<(?P<end>/?)(?P<tag>[a-z][a-z0-9]*)(?P<attributes>(?:\s+[a-z][a-z\-]*=\"[^\"]*\")*)\s*/?>"
+    r"|(?P<text>[^<]+|<)"
+)
+_ATTRIBUTE = re.compile(r"([a-z\-]+)=\"([^\"]*)\"")
+_BARE_URL = re.compile(r"\bhttps?://[^\s<>\"'`“”‘’«»]+", re.IGNORECASE)
+_MAIL = re.compile(r"mailto:[^\s@?]+@[^\s@?]+(?:\?\S*)?", re.IGNORECASE)
+
+_MAX_BIO_CHARS = 160
+# 40,000 nested elements took nh3 seconds; nobody's notes nest ten deep.
+_MAX_NESTING = 500
+_ANY_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
+_NEVER_NESTED = _words("p li br hr img input meta link col area wbr source td th tr dt dd option")
+
+
+@dataclass(frozen=True)
+class NotesGuest:
+    """A guest as the top of the notes introduces them; `bio` is plain text."""
+
+    name: str
+    url: str | None = None
+    bio: str | None = None
+
+
+def render_notes(markdown: str, *, base_url: str | None = None) -> str:
+    """Give clean HTML of notes in Markdown (CommonMark, HTML allowed, line breaks kept).
+
+    `base_url` is the page that relative links are relative to; without it they become text.
+    Raises Invalid for more than 200 KB of Markdown, or for notes that unfold to 1 MB of HTML.
+    """
+    text = clean_text(markdown)
+    if len(text.encode("utf-8")) > MAX_NOTES_BYTES:
+        raise Invalid(f"Show notes may be {MAX_NOTES_BYTES // 1000} KB long; these are longer.")
+    rendered = _parser().render(text)
+    if len(rendered) > MAX_NOTES_HTML_BYTES:
+        raise Invalid("These show notes use the same long link too often; write it out less.")
+    return clean_html(rendered, base_url=base_url)
+
+
+def clean_html(foreign_html: str, *, base_url: str | None = None) -> str:
+    """Give foreign HTML with the allowed tags only, every link absolute, nothing that runs.
+
+    Headings become h2 and h3, pictures links to themselves, bare addresses links; links that are
+    neither http, https nor mailto become their text. Empty elements are left out, and HTML nested
+    more than 500 elements deep becomes its text.
+    """
+    if _nesting(foreign_html) > _MAX_NESTING:
+        foreign_html = html.escape(plain_text(foreign_html), quote=False)
+    safe = nh3.clean(
+        foreign_html,
+        tags=_KNOWN_TAGS,
+        clean_content_tags=_DROPPED_WITH_CONTENT,
+        attributes={"a": {"href"}, "img": {"src", "alt"}},
+        link_rel=None,
+        url_schemes={"http", "https", "mailto"},
+    )
+    # Last, because &#11; was five harmless characters before nh3 read it.
+    return clean_text(_rewritten(safe, base_url))
+
+
+def render_guests_html(guests: Sequence[NotesGuest]) -> str:
+    """Give the paragraph that opens the notes, for apps that show two lines of them.
+
+    "With Ann Guest (harbour master of Tern Bay) and Bo Bell." with names linked; "" for nobody.
+    """
+    named = [guest for guest in guests if plain_line(guest.name)]
+    introductions = [_introduction(guest) for guest in named]
+    if not introductions:
+        return ""
+    *others, last = introductions
+    listed = f"{', '.join(others)} and {last}" if others else last
+    return f"<p>With {listed}.</p>"
+
+
+def notes_text(notes_html: str, *, with_links: bool = False) -> str:
+    """Give the plain text of clean notes: paragraphs apart, list items with a hyphen.
+
+    `with_links` adds each address in brackets behind its link, for mail and plain-text readers.
+    """
+    writer = _TextWriter(with_links)
+    for token in _tokens(notes_html):
+        writer.write(token)
+    text = re.sub(r"[ \t]+\n", "\n", "".join(writer.out))
+    return clean_text(re.sub(r"\n{3,}", "\n\n", text))
+
+
+def truncate_html(notes_html: str, max_bytes: int) -> str:
+    """Give clean notes in at most `max_bytes` bytes of UTF-8, markup included and all tags closed.
+
+    Never cuts inside a character, an entity or a tag; a cut text ends in an ellipsis.
+    """
+    notes_html = remove_forbidden(notes_html)
+    if len(notes_html.encode("utf-8")) <= max_bytes:
+        return notes_html
+    return _Truncation(max_bytes).run(notes_html)
+
+
+def _nesting(foreign_html: str) -> int:
+    """Give an upper bound of how deep elements nest, for HTML that is not closed properly too."""
+    depth = deepest = 0
+    for match in _ANY_TAG.finditer(foreign_html):
+        if match[2].lower() not in _NEVER_NESTED:
+            depth = max(0, depth - 1) if match[1] else depth + 1
+            deepest = max(deepest, depth)
+    return deepest
+
+
+class _Token(NamedTuple):
+    """A tag (name, end or not, attributes unescaped) or, with an empty tag, a run of text."""
+
+    tag: str
+    is_end: bool
+    attributes: dict[str, str]
+    text: str
+
+
+def _tokens(clean: str) -> Iterator[_Token]:
+    """Split HTML as nh3 and this module write it: quoted attributes, no comments, no bare `<`."""
+    for match in _TOKEN.finditer(clean):
+        if (text := match["text"]) is not None:
+            yield _Token("", False, {}, text)
+            continue
+        pairs = _ATTRIBUTE.findall(match["attributes"])
+        attributes = {name: html.unescape(value) for name, value in pairs}
+        yield _Token(match["tag"], bool(match["end"]), attributes, match[0])
+
+
+def _rewritten(safe: str, base_url: str | None) -> str:
+    writer = _Writer(base_url)
+    for token in _tokens(safe):
+        writer.write(token)
+    writer.trim()
+    return "".join(writer.out)
+
+
+class _Writer:
+    """Writes the tokens that apps can show; remembers where it is, to keep links from nesting."""
+
+    def __init__(self, base_url: str | None) -> None:
+        self.out: list[str] = []
+        self._base_url = base_url
+        self._links: list[str] = []
+        self._code_depth = 0
+        self._needs_break = False
+
+    def write(self, token: _Token) -> None:
+        tag = _HEADINGS.get(token.tag, token.tag)
+        if tag == "":
+            self._write_text(token.text)
+        elif tag == "a":
+            self._write_link(token)
+        elif tag == "img":
+            self._write_picture(token.attributes)
+        elif tag in _BOXES:
+            self._needs_break = bool(self.out) and not self._code_depth
+        elif tag in _CELLS:
+            if self._wants_space():
+                self.out.append(" ")
+        elif tag == "br":
+            if not self._is_at_line_start():
+                self.out.append("<br>")
+        elif token.is_end:
+            self._write_end(tag)
+        else:
+            self._write_start(tag)
+
+    def trim(self) -> None:
+        """Take back the spaces and line breaks that end a block."""
+        while self.out and (self.out[-1] == "<br>" or not self.out[-1].strip()):
+            self.out.pop()
+
+    def _write_start(self, tag: str) -> None:
+        if tag in _BLOCKS:
+            self._needs_break = False
+        else:
+            self._break()
+        self._code_depth += tag in ("code", "pre")
+        self.out.append(f"<{tag}>")
+
+    def _write_end(self, tag: str) -> None:
+        self._code_depth -= tag in ("code", "pre")
+        if tag in _BLOCKS:
+            self._needs_break = False
+            self.trim()
+        if self.out and self.out[-1] == f"<{tag}>":
+            self.out.pop()
+        else:
+            self.out.append(f"</{tag}>")
+
+    def _write_text(self, escaped: str) -> None:
+        if not escaped.strip() and not self._code_depth and not self._wants_space():
+            return
+        self._break()
+        text = html.unescape(escaped)
+        if self._links or self._code_depth:
+            self.out.append(html.escape(text, quote=False))
+            return
+        position = 0
+        for match in _BARE_URL.finditer(text):
+            address = _without_trailing_punctuation(match[0])
+            url = self._absolute(address)
+            if url is None:
+                continue
+            before = text[position : match.start()]
+            self.out += [html.escape(before, quote=False), _link(url, address)]
+            position = match.start() + len(address)
+        self.out.append(html.escape(text[position:], quote=False))
+
+    def _write_link(self, token: _Token) -> None:
+        if token.is_end:
+            opened = self._links.pop() if self._links else ""
+            # A link without text could not be tapped.
+            if opened and self.out[-1].startswith("<a "):
+                self.out.append(html.escape(opened, quote=False))
+            if opened:
+                self.out.append("</a>")
+            return
+        self._break()
+        url = None if any(self._links) else self._absolute(token.attributes.get("href", ""))
+        self._links.append(url or "")
+        if url:
+            self.out.append(f'<a href="{html.escape(url)}">')
+
+    def _write_picture(self, attributes: dict[str, str]) -> None:
+        self._break()
+        text = plain_line(attributes.get("alt", ""))
+        url = None if any(self._links) else self._absolute(attributes.get("src", ""))
+        self.out.append(_link(url, text or url) if url else html.escape(text, quote=False))
+
+    def _break(self) -> None:
+        if self._needs_break and not self._is_at_line_start() and self.out[-1] != "<br>":
+            self.out.append("<br>")
+        self._needs_break = False
+
+    def _is_at_line_start(self) -> bool:
+        """Say whether nothing stands on the present line of the present block yet."""
+        last = next((piece for piece in reversed(self.out) if piece.strip()), "")
+        return not last or (last.startswith("<") and last.strip("</>") in _BLOCKS)
+
+    def _wants_space(self) -> bool:
+        # Never two in a row, or looking back over them could take for ever.
+        return bool(self.out) and not self._needs_break and bool(self.out[-1].strip())
+
+    def _absolute(self, address: str) -> str | None:
+        return _absolute_link(address, self._base_url)
+
+
+def _absolute_link(address: str, base_url: str | None) -> str | None:
+    """Give the http, https or mailto address that `address` means, or None for any other."""
+    address = clean_text(address)
+    if not address:
+        return None
+    if _MAIL.fullmatch(address):
+        return "mailto:" + quote(address[7:], safe="%@?=&+.,;:/!$'()*-_~")
+    if address.startswith("//"):
+        address = f"https:{address}"
+    elif address.lower().startswith("www."):
+        # A relative link by the letter, and never meant as one.
+        address = f"https://{address}"
+    try:
+        return absolute_url(urljoin(base_url, address) if base_url else address)
+    except ValueError:
+        return None
+
+
+def _without_trailing_punctuation(address: str) -> str:
+    """Leave the full stop of the sentence and the bracket around the address outside of it."""
+    surplus = address.count(")") - address.count("(")
+    end = len(address)
+    while end and (address[end - 1] in ".,;:!?*_~|]}" or (address[end - 1] == ")" and surplus > 0)):
+        end -= 1
+        surplus -= address[end] == ")"
+    return address[:end]
+
+
+def _link(url: str, text: str) -> str:
+    return f'<a href="{html.escape(url)}">{html.escape(text, quote=False)}</a>'
+
+
+def _introduction(guest: NotesGuest) -> str:
+    name = truncate_text(plain_line(guest.name), 128)
+    url = _absolute_link(guest.url, None) if guest.url else None
+    written = _link(url, name) if url else html.escape(name, quote=False)
+    bio = truncate_text(plain_line(guest.bio or ""), _MAX_BIO_CHARS).rstrip(".")
+    return f"{written} ({html.escape(bio, quote=False)})" if bio else written
+
+
+class _TextWriter:
+    """Writes the text of the tokens, with line breaks for their blocks."""
+
+    def __init__(self, with_links: bool) -> None:
+        self.out: list[str] = []
+        self._with_links = with_links
+        self._pre_depth = 0
+        self._newlines = 0
+        self._bullet = ""
+        self._address = ""
+        self._link_start = 0
+
+    def write(self, token: _Token) -> None:
+        if token.tag == "":
+            self._write_text(html.unescape(token.text))
+        elif token.tag == "br":
+            self.out.append("\n")
+        elif token.tag == "a" and self._with_links:
+            self._write_link(token)
+        elif token.tag in _BLOCKS:
+            wanted = 1 if token.tag in ("li", "ul", "ol") else 2
+            self._newlines = max(self._newlines, wanted)
+            if token.tag == "li" and not token.is_end:
+                self._bullet = "- "
+            if token.tag in ("ul", "ol") and not self._bullet:
+                self._newlines = 2
+            if token.tag == "pre":
+                self._pre_depth += -1 if token.is_end else 1
+
+    def _write_text(self, text: str) -> None:
+        if not self._pre_depth:
+            text = re.sub(r"\s+", " ", text)
+            if self._newlines or not self.out or self.out[-1].endswith(("\n", " ")):
+                text = text.lstrip()
+        if text:
+            self._start_block()
+            self.out.append(text)
+
+    def _start_block(self) -> None:
+        if self.out:
+            self.out.append("\n" * self._newlines)
+        self.out.append(self._bullet)
+        self._newlines, self._bullet = 0, ""
+
+    def _write_link(self, token: _Token) -> None:
+        if not token.is_end:
+            self._address = token.attributes.get("href", "")
+            self._link_start = len(self.out)
+        elif self._address and "".join(self.out[self._link_start :]).strip() != self._address:
+            self.out.append(f" ({self._address})")
+
+
+class _Truncation:
+    """Copies tokens while there is room for them and for the end tags that they owe."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._room = max_bytes
+        self._out: list[str] = []
+        self._open: list[str] = []
+
+    def run(self, notes_html: str) -> str:
+        for token in _tokens(notes_html):
+            if token.tag == "":
+                if not self._add_text(token.text):
+                    break
+            elif not self._add_tag(token):
+                break
+        while self._out and (last := self._out[-1]):
+            if self._open and last.startswith((f"<{self._open[-1]}>", f"<{self._open[-1]} ")):
+                self._open.pop()
+            elif last.strip() and last != "<br>":
+                break
+            self._out.pop()
+        closing = [f"</{tag}>" for tag in reversed(self._open)]
+        return "".join(self._out + closing)
+
+    def _add_tag(self, token: _Token) -> bool:
+        if token.is_end:
+            # What its start tag reserved pays for it.
+            if self._open and self._open[-1] == token.tag:
+                self._open.pop()
+                self._out.append(token.text)
+            return True
+        is_void = token.tag == "br"
+        cost = len(token.text.encode("utf-8")) + (0 if is_void else len(f"</{token.tag}>"))
+        if cost > self._room:
+            return False
+        self._room -= cost
+        self._out.append(token.text)
+        if not is_void:
+            self._open.append(token.tag)
+        return True
+
+    def _add_text(self, escaped: str) -> bool:
+        size_bytes = len(escaped.encode("utf-8"))
+        if size_bytes <= self._room:
+            self._room -= size_bytes
+            self._out.append(escaped)
+            return True
+        kept = escaped.encode("utf-8")[: max(0, self._room - 3)].decode("utf-8", "ignore")
+        kept = re.sub(r"&[^;\s]{0,32}$", "", kept)
+        # Cut between words where there is one nearby.
+        head, space, tail = kept.rpartition(" ")
+        kept = (head if space and len(tail) < 40 else kept).rstrip()
+        if kept:
+            self._out.append(kept + "…")
+        return False
+
+
+@lru_cache(maxsize=1)
+def _parser() -> MarkdownIt:
+    # The preset bounds recursion: what is nested deeper than 20 levels loses its text.
+    parser = MarkdownIt("commonmark", {"html": True, "breaks": True})
+    # Every address is judged once, in clean_html, so that a refused link still shows its text.
+    parser.validateLink = lambda url: True  # type: ignore[method-assign]
+    return parser

@@ -1,0 +1,261 @@
+"""The podcast namespace (Podcasting 2.0): its tags as plain values, show guids, people's roles.
+
+It builds no XML: `rss.py` writes the tags that it gives.
+"""
+
+import difflib
+import re
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from podhost.errors import Invalid
+from podhost.formats.languages import is_language_code
+from podhost.formats.text import absolute_url, plain_line, plain_text, truncate_text
+
+if TYPE_CHECKING:
+    from podhost.formats.rss import FeedEpisode, FeedPerson, FeedShow
+
+NAMESPACE = "https://podcastindex.org/namespace/1.0"
+MEDIUMS = frozenset(
+    {
+        "audiobook",
+        "blog",
+        "course",
+        "film",
+        "music",
+        "newsletter",
+        "podcast",
+        "publisher",
+        "video",
+    }
+)
+
+_GUID_NAMESPACE = uuid.UUID("ead4c236-bf58-58c6-a2c6-a6b28d128cb6")
+_MAX_LABEL_CHARS = 128
+_MAX_TXT_CHARS = 4000
+
+# The Podcast Taxonomy, as the namespace adopted it; both spellings are compared without case.
+_TAXONOMY = {
+    "creative direction": (
+        "director",
+        "assistant director",
+        "executive producer",
+        "senior producer",
+        "producer",
+        "associate producer",
+        "development producer",
+        "creative director",
+    ),
+    "cast": (
+        "host",
+        "co-host",
+        "guest host",
+        "guest",
+        "voice actor",
+        "narrator",
+        "announcer",
+        "reporter",
+    ),
+    "writing": (
+        "author",
+        "editorial director",
+        "co-writer",
+        "writer",
+        "songwriter",
+        "guest writer",
+        "story editor",
+        "managing editor",
+        "script editor",
+        "script coordinator",
+        "researcher",
+        "editor",
+        "fact checker",
+        "translator",
+        "transcriber",
+        "logger",
+    ),
+    "audio production": (
+        "studio coordinator",
+        "technical director",
+        "technical manager",
+        "audio engineer",
+        "remote recording engineer",
+        "post production engineer",
+    ),
+    "audio post-production": (
+        "audio editor",
+        "sound designer",
+        "foley artist",
+        "composer",
+        "theme music",
+        "music production",
+        "music contributor",
+    ),
+    "administration": (
+        "production coordinator",
+        "booking coordinator",
+        "production assistant",
+        "content manager",
+        "marketing manager",
+        "sales representative",
+        "sales manager",
+    ),
+    "visuals": ("graphic designer", "cover art designer"),
+    "community": ("social media manager",),
+    "misc.": ("consultant", "intern"),
+    "video production": (
+        "camera operator",
+        "lighting designer",
+        "camera grip",
+        "assistant camera",
+    ),
+    "video post-production": ("editor", "assistant editor"),
+}
+
+PERSON_GROUPS: tuple[str, ...] = tuple(_TAXONOMY)
+# "editor" stands in two groups; the first, writing, is the one it means without a group.
+PERSON_ROLES: Mapping[str, str] = {
+    role: group for group, roles in reversed(_TAXONOMY.items()) for role in roles
+}
+
+
+class Tag(NamedTuple):
+    """One XML element to be: `name` with its customary prefix, such as "podcast:person"."""
+
+    name: str
+    text: str | None = None
+    attributes: Mapping[str, str] = {}
+    children: tuple["Tag", ...] = ()
+
+
+def podcast_guid(feed_url: str) -> str:
+    """Give the podcast:guid of a show from the address of its first feed.
+
+    A UUIDv5 of the address without its scheme and without slashes at its end; nothing else is
+    changed. To be computed once and kept for life: a show that moves keeps it.
+    """
+    seed = feed_url.removeprefix("https://").removeprefix("http://").rstrip("/")
+    return str(uuid.uuid5(_GUID_NAMESPACE, seed))
+
+
+def rfc822_date(moment: datetime) -> str:
+    """Give an aware time as "Tue, 05 Mar 2024 09:05:00 GMT", whatever the process's locale."""
+    return format_datetime(moment.astimezone(UTC), usegmt=True)
+
+
+def normalise_role(role: str | None, group: str | None = None) -> tuple[str, str]:
+    """Give (role, group) in the taxonomy's words, lower case; nothing given means host, cast.
+
+    Raises Invalid, naming near matches, for a role or group that the taxonomy does not have, and
+    for a role that stands in another group.
+    """
+    role_name = _known_name(role, PERSON_ROLES, "role") or None
+    group_name = _known_name(group, PERSON_GROUPS, "group") or None
+    if role_name is None:
+        if group_name not in (None, "cast"):
+            raise Invalid(
+                f"A person in the group “{group_name}” needs a role:"
+                f" {', '.join(_TAXONOMY[str(group_name)])}."
+            )
+        return "host", "cast"
+    if group_name is None:
+        return role_name, PERSON_ROLES[role_name]
+    if role_name not in _TAXONOMY[group_name]:
+        raise Invalid(
+            f"The role “{role_name}” belongs to the group “{PERSON_ROLES[role_name]}”,"
+            f" not to “{group_name}”."
+        )
+    return role_name, group_name
+
+
+def show_tags(show: "FeedShow", trailers: Sequence["FeedEpisode"]) -> Iterator[Tag]:
+    """Give the channel's tags in the order in which the feed prints them."""
+    yield Tag("podcast:guid", show.podcast_guid)
+    owner = {"owner": plain_line(show.locked_owner)} if show.locked_owner else {}
+    yield Tag("podcast:locked", "yes" if show.is_locked else "no", owner)
+    yield Tag("podcast:medium", show.medium)
+    if show.verify_txt:
+        purpose, text = show.verify_txt
+        yield Tag(
+            "podcast:txt",
+            truncate_text(plain_text(text), _MAX_TXT_CHARS),
+            {"purpose": truncate_text(plain_line(purpose), _MAX_LABEL_CHARS)},
+        )
+    yield from _person_tags(show.people)
+    for trailer in trailers:
+        yield _trailer_tag(trailer)
+    if show.is_blocked:
+        yield Tag("podcast:block", "yes")
+
+
+def episode_tags(episode: "FeedEpisode") -> Iterator[Tag]:
+    """Give the item's tags in the order in which the feed prints them."""
+    if episode.season is not None:
+        name = truncate_text(plain_line(episode.season_name or ""), _MAX_LABEL_CHARS)
+        yield Tag("podcast:season", str(episode.season), {"name": name} if name else {})
+    if episode.number is not None:
+        yield Tag("podcast:episode", str(episode.number))
+    yield from _person_tags(episode.people)
+    for transcript in episode.transcripts:
+        attributes = {"url": absolute_url(transcript.url), "type": transcript.mime_type}
+        # Without a language, or with one that nobody knows, it is in the show's.
+        if transcript.language and is_language_code(language := plain_line(transcript.language)):
+            attributes["language"] = language.lower()
+        if transcript.rel:
+            attributes["rel"] = plain_line(transcript.rel)
+        yield Tag("podcast:transcript", None, attributes)
+    if episode.chapters_url:
+        attributes = {
+            "url": absolute_url(episode.chapters_url),
+            "type": "application/json+chapters",
+        }
+        yield Tag("podcast:chapters", None, attributes)
+
+
+def _person_tags(people: Sequence["FeedPerson"]) -> Iterator[Tag]:
+    for person in people:
+        name = truncate_text(plain_line(person.name), _MAX_LABEL_CHARS)
+        # The namespace allows no person without a name.
+        if not name:
+            continue
+        attributes = {"role": person.role, "group": person.group}
+        attributes = {key: plain_line(value) for key, value in attributes.items()}
+        if person.image_url:
+            attributes["img"] = absolute_url(person.image_url)
+        if person.url:
+            attributes["href"] = absolute_url(person.url)
+        yield Tag("podcast:person", name, attributes)
+
+
+def _trailer_tag(episode: "FeedEpisode") -> Tag:
+    attributes = {
+        "pubdate": rfc822_date(episode.published_at),
+        "url": absolute_url(episode.enclosure_url),
+        "length": str(episode.enclosure_size_bytes),
+        "type": episode.enclosure_type,
+    }
+    if episode.season is not None:
+        attributes["season"] = str(episode.season)
+    title = plain_line(episode.title) or "Trailer"
+    return Tag("podcast:trailer", truncate_text(title, _MAX_LABEL_CHARS), attributes)
+
+
+def _known_name(value: str | None, known: Mapping[str, str] | Sequence[str], what: str) -> str:
+    """Give the taxonomy's spelling of `value`, or "" for none; "Cohost" finds "co-host"."""
+    written = plain_line(value or "")
+    folded = _folded(written)
+    if not folded:
+        return ""
+    spellings = {_folded(name): name for name in known}
+    if folded in spellings:
+        return spellings[folded]
+    near = difflib.get_close_matches(folded[:100], spellings, n=3)
+    hint = f" Did you mean {' or '.join(f'“{spellings[name]}”' for name in near)}?" if near else ""
+    raise Invalid(f"The Podcast Taxonomy has no {what} “{written[:100]}”.{hint}")
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[\s.\-_]+", "", name.casefold())

@@ -1,0 +1,402 @@
+"""Renders a show as the bytes of its RSS feed: a pure function of plain values, same in, same out.
+
+It reads no clock, no database and no locale; what is in the feed and in which state is decided by
+its caller. Rules: RSS 2.0, Apple, PSP-1, the podcast namespace, the W3C feed validator.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from html import escape
+from typing import Any
+
+from feedgen.entry import FeedEntry
+from feedgen.ext.base import BaseEntryExtension, BaseExtension
+from feedgen.feed import FeedGenerator
+from lxml import etree
+
+from podhost import __version__
+from podhost.formats import podcast_namespace
+from podhost.formats.categories import is_category
+from podhost.formats.languages import is_language_code
+from podhost.formats.markdown import truncate_html
+from podhost.formats.podcast_namespace import Tag, rfc822_date
+from podhost.formats.text import (
+    absolute_url,
+    clean_text,
+    plain_line,
+    plain_text,
+    remove_forbidden,
+    truncate_text,
+    truncate_utf8,
+)
+
+CONTENT_TYPE = "application/rss+xml; charset=utf-8"
+# Apple's limits: characters of a value, bytes of a description with its markup.
+MAX_VALUE_CHARS = 255
+MAX_DESCRIPTION_BYTES = 4000
+# Above this size only the newest episodes carry their whole notes; JSON Feed calls 1 MB a burden,
+# Pocket Casts was seen refusing 3 MB in 2026.
+FULL_NOTES_MAX_FEED_BYTES = 2_000_000
+FULL_NOTES_EPISODES = 100
+# Above this size the host should be told to limit the number of episodes.
+LARGE_FEED_BYTES = 8_000_000
+
+EPISODE_TYPES = frozenset({"full", "trailer", "bonus"})
+SHOW_TYPES = frozenset({"episodic", "serial"})
+
+_MAX_CATEGORIES = 3
+_TTL_MINUTES = 60
+_UNTITLED = "Untitled"
+# URIs and prefixes are both fixed: some parsers look for the literal prefix.
+_NAMESPACES = {
+    "itunes": "http://www.itunes.com/dtds/podcast-1.0.dtd",
+    "podcast": podcast_namespace.NAMESPACE,
+    "atom": "http://www.w3.org/2005/Atom",
+    "content": "http://purl.org/rss/1.0/modules/content/",
+}
+_MIME_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+\-]*", re.ASCII)
+_DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>\n'
+
+
+@dataclass(frozen=True)
+class FeedPerson:
+    """Somebody who is named in the feed; role and group in the Podcast Taxonomy's words."""
+
+    name: str
+    role: str = "host"
+    group: str = "cast"
+    url: str | None = None
+    image_url: str | None = None
+
+
+@dataclass(frozen=True)
+class FeedTranscript:
+    """A transcript file; without a language it is in the show's, `rel` may be "captions"."""
+
+    url: str
+    mime_type: str
+    language: str | None = None
+    rel: str | None = None
+
+    def __post_init__(self) -> None:
+        _require_mime_type(self.mime_type)
+
+
+@dataclass(frozen=True)
+class FeedEpisode:
+    """An episode as the feed shows it.
+
+    `notes_html` is clean HTML out of `markdown.render_notes`; `guid` is printed as it is, whoever
+    made it; `people` are all people of the episode, because they replace the show's; `author` is
+    printed where it differs from the show's. Texts of any length and content are fine, a number,
+    type, size or date that no app could read raises ValueError.
+    """
+
+    guid: str
+    title: str
+    published_at: datetime
+    url: str
+    notes_html: str
+    enclosure_url: str
+    enclosure_size_bytes: int
+    enclosure_type: str
+    duration_seconds: float
+    explicit: bool
+    episode_type: str = "full"
+    season: int | None = None
+    season_name: str | None = None
+    number: int | None = None
+    artwork_url: str | None = None
+    people: tuple[FeedPerson, ...] = ()
+    transcripts: tuple[FeedTranscript, ...] = ()
+    chapters_url: str | None = None
+    is_blocked: bool = False
+    guid_is_permalink: bool = False
+    author: str | None = None
+
+    def __post_init__(self) -> None:
+        _require(bool(remove_forbidden(self.guid).strip()), "an episode needs a guid")
+        _require_aware(self.published_at)
+        _require(self.enclosure_size_bytes >= 0, "an enclosure's size cannot be negative")
+        _require_mime_type(self.enclosure_type)
+        _require(0 <= self.duration_seconds < 1e9, "a duration is a number of seconds")
+        _require(self.episode_type in EPISODE_TYPES, f"no episode type {self.episode_type!r}")
+        for number in (self.season, self.number):
+            _require(number is None or number >= 1, "season and episode numbers start at 1")
+
+
+@dataclass(frozen=True)
+class FeedShow:
+    """A show as its feed presents it; what is None or empty is not printed.
+
+    `changed_at` is when the content last changed, never the present; `verify_txt` is (purpose,
+    text) of a podcast:txt, for directories that ask for a proof of ownership; `owner_email` and
+    `locked_owner` publish a mail address, so they are the host's choice. Texts may be anything, a
+    language, category, type or date that directories refuse raises ValueError.
+    """
+
+    title: str
+    url: str
+    feed_url: str
+    description: str
+    language: str
+    author: str
+    explicit: bool
+    show_type: str
+    categories: tuple[tuple[str, str | None], ...]
+    artwork_url: str
+    podcast_guid: str
+    changed_at: datetime
+    copyright: str | None = None
+    is_locked: bool = True
+    locked_owner: str | None = None
+    medium: str = "podcast"
+    people: tuple[FeedPerson, ...] = ()
+    owner_name: str | None = None
+    owner_email: str | None = None
+    hub_urls: tuple[str, ...] = ()
+    new_feed_url: str | None = None
+    is_blocked: bool = False
+    is_complete: bool = False
+    verify_txt: tuple[str, str] | None = None
+    generator: str = f"podhost/{__version__}"
+
+    def __post_init__(self) -> None:
+        _require_aware(self.changed_at)
+        _require(is_language_code(self.language), f"no language code: {self.language!r}")
+        _require(self.show_type in SHOW_TYPES, f"no show type {self.show_type!r}")
+        _require(
+            self.medium.removesuffix("L") in podcast_namespace.MEDIUMS or self.medium == "mixed",
+            f"no medium {self.medium!r}",
+        )
+        _require(bool(self.categories), "a show needs a category")
+        for category in self.categories:
+            _require(is_category(*category), f"no category {category!r}")
+
+
+def render_feed(show: FeedShow, episodes: Sequence[FeedEpisode]) -> bytes:
+    """Give the RSS document of a show, UTF-8, newest episode first, in whatever order they come.
+
+    Pure and byte-stable; safe in any number of threads. A feed over 2 MB keeps whole notes
+    (content:encoded) for its newest 100 episodes only; every episode keeps its description.
+    Raises ValueError for a relative or otherwise unusable address, and when two episodes share a
+    guid or an enclosure (apps and Apple drop the second).
+    """
+    newest_first = sorted(episodes, key=lambda episode: episode.guid)
+    newest_first.sort(key=lambda episode: episode.published_at, reverse=True)
+    _require_unique([remove_forbidden(episode.guid) for episode in newest_first], "guid")
+    _require_unique([episode.enclosure_url for episode in newest_first], "enclosure")
+    document = _document(show, newest_first)
+    feed = _serialised(document)
+    if len(feed) > FULL_NOTES_MAX_FEED_BYTES and len(newest_first) > FULL_NOTES_EPISODES:
+        for item in document[0].findall("item")[FULL_NOTES_EPISODES:]:
+            for notes in item.findall(_qualified("content:encoded")):
+                item.remove(notes)
+        feed = _serialised(document)
+    return feed
+
+
+class _Generator(FeedGenerator):  # type: ignore[misc]
+    """feedgen's generator without its clock and its dates.
+
+    feedgen prints lastBuildDate as "now" unless told otherwise and switches the locale of the
+    whole process for each date it prints, so the dates are tags of ours.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._FeedGenerator__rss_lastBuildDate = None
+
+    def document(self) -> Any:
+        return self._create_rss()[0]
+
+
+class _ShowTags(BaseExtension):  # type: ignore[misc]
+    """Appends our tags to the channel; feedgen calls it before it appends the items."""
+
+    def __init__(self) -> None:
+        self.tags: tuple[Tag, ...] = ()
+
+    def extend_ns(self) -> dict[str, str]:
+        return _NAMESPACES
+
+    def extend_rss(self, rss: Any) -> Any:
+        for tag in self.tags:
+            _append(rss[0], tag)
+        return rss
+
+
+class _EpisodeTags(BaseEntryExtension):  # type: ignore[misc]
+    """Appends our tags to an item and writes its description as CDATA."""
+
+    def __init__(self) -> None:
+        self.tags: tuple[Tag, ...] = ()
+
+    def extend_rss(self, item: Any) -> Any:
+        description = item.find("description")
+        description.text = etree.CDATA(description.text)
+        for tag in self.tags:
+            _append(item, tag)
+        return item
+
+
+def _document(show: FeedShow, newest_first: Sequence[FeedEpisode]) -> Any:
+    feed = _Generator()
+    # The name "podcast" is taken by feedgen's own iTunes extension.
+    feed.register_extension("ours", _ShowTags, _EpisodeTags, atom=False, rss=True)
+    title = _line(show.title) or _UNTITLED
+    url = absolute_url(show.url)
+    feed.title(title)
+    feed.description(truncate_utf8(plain_text(show.description), MAX_DESCRIPTION_BYTES) or title)
+    feed.link(href=absolute_url(show.feed_url), rel="self", type="application/rss+xml")
+    # RSS <link> is whatever link came last.
+    feed.link(href=url, rel="alternate")
+    feed.language(show.language.lower())
+    feed.generator(_line(show.generator))
+    feed.docs("https://www.rssboard.org/rss-specification")
+    feed.ttl(_TTL_MINUTES)
+    feed.image(url=absolute_url(show.artwork_url), title=title, link=url)
+    if show.copyright and (copyright_line := _line(show.copyright)):
+        feed.copyright(copyright_line)
+    feed.ours.tags = tuple(_show_tags(show, newest_first))
+    author = _line(show.author)
+    for episode in newest_first:
+        feed.add_entry(_entry(episode, author), order="append")
+    return feed.document()
+
+
+def _entry(episode: FeedEpisode, show_author: str) -> FeedEntry:
+    entry = FeedEntry()
+    entry.register_extension("ours", _EpisodeTags, atom=False, rss=True)
+    title = _line(episode.title) or _UNTITLED
+    notes = clean_text(episode.notes_html)
+    entry.title(title)
+    entry.link(href=absolute_url(episode.url))
+    if notes:
+        entry.content(notes, type="CDATA")
+    # Spotify wants a description of every episode.
+    fallback = f"<p>{escape(title, quote=False)}</p>"
+    entry.description(truncate_html(notes, MAX_DESCRIPTION_BYTES) or fallback)
+    entry.guid(remove_forbidden(episode.guid), permalink=_is_permalink(episode))
+    entry.enclosure(
+        absolute_url(episode.enclosure_url),
+        str(episode.enclosure_size_bytes),
+        episode.enclosure_type,
+    )
+    entry.ours.tags = tuple(_episode_tags(episode, show_author))
+    return entry
+
+
+def _show_tags(show: FeedShow, newest_first: Sequence[FeedEpisode]) -> Iterator[Tag]:
+    for hub_url in show.hub_urls:
+        yield Tag("atom:link", None, {"href": absolute_url(hub_url), "rel": "hub"})
+    if newest_first:
+        yield Tag("pubDate", rfc822_date(newest_first[0].published_at))
+    yield Tag("lastBuildDate", rfc822_date(show.changed_at))
+    yield from _itunes_show_tags(show)
+    trailers = [episode for episode in newest_first if episode.episode_type == "trailer"]
+    yield from podcast_namespace.show_tags(show, trailers)
+
+
+def _itunes_show_tags(show: FeedShow) -> Iterator[Tag]:
+    if author := _line(show.author):
+        yield Tag("itunes:author", author)
+    yield Tag("itunes:type", show.show_type)
+    yield Tag("itunes:explicit", _boolean(show.explicit))
+    yield Tag("itunes:image", None, {"href": absolute_url(show.artwork_url)})
+    for name, subcategory in show.categories[:_MAX_CATEGORIES]:
+        nested = (Tag("itunes:category", None, {"text": subcategory}),) if subcategory else ()
+        yield Tag("itunes:category", None, {"text": name}, nested)
+    if show.owner_email and (email := _line(show.owner_email)):
+        name = _line(show.owner_name or "") or author
+        children = (Tag("itunes:name", name),) if name else ()
+        yield Tag("itunes:owner", None, {}, (*children, Tag("itunes:email", email)))
+    if show.new_feed_url:
+        yield Tag("itunes:new-feed-url", absolute_url(show.new_feed_url))
+    # Any other value than Yes would mean the same as no tag at all.
+    if show.is_blocked:
+        yield Tag("itunes:block", "Yes")
+    if show.is_complete:
+        yield Tag("itunes:complete", "Yes")
+
+
+def _episode_tags(episode: FeedEpisode, show_author: str) -> Iterator[Tag]:
+    yield Tag("pubDate", rfc822_date(episode.published_at))
+    yield Tag("itunes:duration", str(max(1, round(episode.duration_seconds))))
+    yield Tag("itunes:explicit", _boolean(episode.explicit))
+    yield Tag("itunes:episodeType", episode.episode_type)
+    if episode.season is not None:
+        yield Tag("itunes:season", str(episode.season))
+    if episode.number is not None:
+        yield Tag("itunes:episode", str(episode.number))
+    if episode.author and (author := _line(episode.author)) and author != show_author:
+        yield Tag("itunes:author", author)
+    if episode.artwork_url:
+        yield Tag("itunes:image", None, {"href": absolute_url(episode.artwork_url)})
+    if episode.is_blocked:
+        yield Tag("itunes:block", "Yes")
+    yield from podcast_namespace.episode_tags(episode)
+
+
+def _append(parent: Any, tag: Tag) -> None:
+    element = etree.SubElement(parent, _qualified(tag.name), tag.attributes)
+    element.text = tag.text
+    for child in tag.children:
+        _append(element, child)
+
+
+@lru_cache(maxsize=128)
+def _qualified(name: str) -> str:
+    prefix, colon, local = name.partition(":")
+    return f"{{{_NAMESPACES[prefix]}}}{local}" if colon else name
+
+
+def _serialised(document: Any) -> bytes:
+    # lxml's own declaration has single quotes, which are legal but unusual.
+    body: bytes = etree.tostring(
+        document, pretty_print=True, encoding="UTF-8", xml_declaration=False
+    )
+    return _DECLARATION + body
+
+
+def _line(text: str) -> str:
+    return truncate_text(plain_line(text), MAX_VALUE_CHARS)
+
+
+def _boolean(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _is_permalink(episode: FeedEpisode) -> bool:
+    """Say so only of a guid that is an address: anything else with that mark is invalid RSS."""
+    if not episode.guid_is_permalink:
+        return False
+    try:
+        absolute_url(episode.guid)
+    except ValueError:
+        return False
+    return True
+
+
+def _require(condition: bool, sentence: str) -> None:
+    if not condition:
+        raise ValueError(sentence)
+
+
+def _require_aware(moment: datetime) -> None:
+    _require(moment.utcoffset() is not None, f"a time without its zone: {moment}")
+
+
+def _require_mime_type(mime_type: str) -> None:
+    _require(bool(_MIME_TYPE.fullmatch(mime_type)), f"no MIME type: {mime_type!r}")
+
+
+def _require_unique(values: Sequence[str], what: str) -> None:
+    seen: Mapping[str, int] = {value: index for index, value in enumerate(values)}
+    if len(seen) == len(values):
+        return
+    twice = next(value for index, value in enumerate(values) if seen[value] != index)
+    raise ValueError(f"two episodes with the same {what}: {twice!r}")
