@@ -1,0 +1,500 @@
+"""The store that a URL names, and the store in an S3 bucket: the only module that knows boto3.
+
+An object appears by one put, or by completing a multipart upload; its key is never looked at from
+outside. It relies on nothing in which S3 servers were seen to differ: no checksum in the ETag,
+no If-Range, and If-None-Match only on top of a look and a mark of our own.
+"""
+
+import hashlib
+import io
+import re
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import unquote, urlsplit
+
+from podhost.errors import Invalid, NotFound, Unavailable
+from podhost.storage_answers import (
+    NO_OBJECT,
+    NO_RANGE,
+    NOT_IMPLEMENTED,
+    NOT_WRITTEN,
+    code_of,
+    reason_of,
+)
+from podhost.storage_contract import (
+    IMMUTABLE,
+    Reader,
+    Stat,
+    Storage,
+    Writer,
+    cache_control_for,
+    check_key,
+    check_prefix,
+    check_range,
+    is_key,
+    missing,
+    taken,
+)
+from podhost.storage_folder import LocalStorage
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+    from mypy_boto3_s3 import S3Client
+
+__all__ = [
+    "IMMUTABLE",
+    "LocalStorage",
+    "Reader",
+    "S3Storage",
+    "Stat",
+    "Storage",
+    "Writer",
+    "check_key",
+    "open_storage",
+]
+
+PART_BYTES = 16 * 1024 * 1024  # S3 takes 10,000 parts: 160 GB
+
+_OPERATIONS = {"GET": "get_object", "HEAD": "head_object", "PUT": "put_object"}
+
+
+def open_storage(url: str) -> Storage:
+    """The store that `file:///folder` or `s3://bucket/prefix` names; nothing is touched yet.
+
+    Endpoint, region and credentials of S3 come from boto3's own environment variables and
+    files. Raises Invalid with a sentence.
+    """
+    parts = urlsplit(url)
+    path = unquote(parts.path)
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise Invalid("The storage address takes no user, query or fragment.")
+    if parts.scheme == "file":
+        rooted = path.startswith("/") and path.strip("/")
+        if parts.netloc not in ("", "localhost") or not rooted:
+            raise Invalid("A storage folder is written file:///folder, with three slashes.")
+        return LocalStorage(Path(path))
+    if parts.scheme == "s3":
+        prefix = path.strip("/")
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{2,62}", parts.netloc):
+            raise Invalid("An S3 store is written s3://bucket or s3://bucket/prefix.")
+        if prefix and not is_key("x/" + prefix):
+            raise Invalid("The prefix of an S3 store may hold a-z, 0-9 and . _ - / only.")
+        return S3Storage(parts.netloc, prefix)
+    raise Invalid("The storage address must start with file:/// or s3://.")
+
+
+class S3Storage(Storage):
+    """Objects in one bucket, under `prefix/` if there is one.
+
+    The arguments after it are for programs that do not use boto3's environment variables.
+    """
+
+    def __init__(
+        self,
+        bucket: str,
+        prefix: str = "",
+        *,
+        endpoint_url: str | None = None,
+        region: str | None = None,
+        access_key: str | None = None,
+        secret_key: str | None = None,
+    ) -> None:
+        self.bucket = bucket
+        self.prefix = prefix.strip("/") + "/" if prefix.strip("/") else ""
+        self._endpoint_url = endpoint_url
+        self._address = endpoint_url or ""
+        self._session_arguments: dict[str, Any] = {
+            "region_name": region,
+            "aws_access_key_id": access_key,
+            "aws_secret_access_key": secret_key,
+        }
+        # Sessions and the making of clients are not safe between threads; clients are.
+        self._lock = threading.RLock()
+        self._session: Session | None = None
+        self._main_client: S3Client | None = None
+        self._conditional_puts = True
+
+    def check(self) -> None:
+        """List one key: it proves endpoint, credentials, clock and bucket. Nothing is written."""
+        with self._guard():
+            client = self._make_client(3, 3, tries=2)
+            try:
+                client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, MaxKeys=1)
+            finally:
+                client.close()
+
+    def writer(
+        self,
+        key: str,
+        *,
+        content_type: str,
+        cache_control: str | None = None,
+        overwrite: bool = False,
+    ) -> Writer:
+        headers = {
+            "ContentType": content_type,
+            "CacheControl": cache_control or cache_control_for(overwrite),
+        }
+        return _S3Writer(self, check_key(key), headers, overwrite)
+
+    def open(self, key: str, start: int = 0, end: int | None = None) -> Reader:
+        check_range(start, end)
+        if start == end:
+            self.size(key)
+            return self._empty()
+        ranged: dict[str, Any] = {}
+        if start or end is not None:
+            ranged["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
+        with self._guard():
+            client = self._client()
+            try:
+                answer: Any = client.get_object(Bucket=self.bucket, Key=self._full(key), **ranged)
+            except client.exceptions.ClientError as error:
+                if code_of(error) in NO_OBJECT:
+                    raise missing(key) from None
+                if code_of(error) in NO_RANGE:
+                    return self._empty()
+                raise
+            if ranged and answer["ContentLength"] and "ContentRange" not in answer:
+                answer["Body"].close()
+                raise Unavailable(f"{self._place()} cannot be used: it ignores ranges.")
+            return Reader(answer["Body"], None, self._guard)
+
+    def find_stat(self, key: str) -> Stat | None:
+        head = self._find_head(check_key(key))
+        if head is None:
+            return None
+        return Stat(key, head["ContentLength"], head["LastModified"].astimezone(UTC))
+
+    def url_for(
+        self,
+        key: str,
+        *,
+        expires_seconds: int,
+        method: str = "GET",
+        content_type: str | None = None,
+    ) -> str | None:
+        """Signed here without asking the server; nobody looks whether the object exists."""
+        parameters = {"Bucket": self.bucket, "Key": self._full(key)}
+        if content_type is not None and method != "HEAD":
+            name = "ContentType" if method == "PUT" else "ResponseContentType"
+            parameters[name] = content_type
+        with self._guard():
+            return self._client().generate_presigned_url(
+                _OPERATIONS[method], Params=parameters, ExpiresIn=expires_seconds
+            )
+
+    def credentials_id(self) -> str:
+        with self._guard():
+            credentials = self._boto_session().get_credentials()
+            if credentials is None:
+                raise Unavailable(f"{self._place()} cannot be used: no credentials were found.")
+            frozen = credentials.get_frozen_credentials()
+        return hashlib.sha256(f"{frozen.access_key}:{frozen.token}".encode()).hexdigest()[:16]
+
+    def delete(self, key: str) -> None:
+        with self._guard():
+            client = self._client()
+            try:
+                client.delete_object(Bucket=self.bucket, Key=self._full(key))
+            except client.exceptions.ClientError as error:
+                if code_of(error) != "NoSuchKey":
+                    raise
+
+    def list(self, prefix: str = "") -> Iterator[Stat]:
+        pages = self._pages("list_objects_v2", self.prefix + check_prefix(prefix))
+        found = (
+            Stat(
+                found["Key"].removeprefix(self.prefix),
+                found["Size"],
+                found["LastModified"].astimezone(UTC),
+            )
+            for page in pages
+            for found in page.get("Contents", ())
+        )
+        # Whatever else lies in the bucket is not ours to see.
+        return (stat for stat in found if is_key(stat.key))
+
+    def copy(self, source_key: str, target_key: str) -> None:
+        """Inside the store, in parts if it is large; the bytes do not come through here."""
+        from boto3.s3.transfer import TransferConfig
+
+        target = self._full(target_key)
+        head = self._find_head(source_key)
+        if head is None:
+            raise missing(source_key)
+        with self._guard():
+            if self._head(target_key) is not None:
+                raise taken(target_key)
+            self._client().copy(
+                {"Bucket": self.bucket, "Key": self._full(source_key)},
+                self.bucket,
+                target,
+                ExtraArgs={
+                    "MetadataDirective": "REPLACE",
+                    "ContentType": head["ContentType"],
+                    "CacheControl": head.get("CacheControl", IMMUTABLE),
+                },
+                Config=TransferConfig(use_threads=False),
+            )
+            if self.size(target_key) != head["ContentLength"]:
+                raise Unavailable(f"{self._place()} copied {source_key} incompletely.")
+
+    def sweep_temporary(self, older_than_seconds: float) -> int:
+        """Abort multipart uploads under our prefix that were begun before that."""
+        oldest = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
+        removed = 0
+        for page in self._pages("list_multipart_uploads", self.prefix):
+            for upload in page.get("Uploads", ()):
+                if upload["Initiated"] < oldest and upload["Key"].startswith(self.prefix):
+                    self._abort(upload["Key"], upload["UploadId"])
+                    removed += 1
+        return removed
+
+    def close(self) -> None:
+        with self._lock:
+            client, self._main_client = self._main_client, None
+        if client is not None:
+            client.close()
+
+    def _full(self, key: str) -> str:
+        return self.prefix + check_key(key)
+
+    def _empty(self) -> Reader:
+        return Reader(io.BytesIO(), 0, self._guard)
+
+    def _head(self, key: str) -> Any:
+        """The answer to HEAD, or None where the store answers 404."""
+        client = self._client()
+        try:
+            return client.head_object(Bucket=self.bucket, Key=self._full(key))
+        except client.exceptions.ClientError as error:
+            if code_of(error) in NO_OBJECT:
+                return None
+            raise
+
+    def _find_head(self, key: str) -> Any:
+        """The same, but a missing bucket, for which HEAD answers 404 as well, is no "no"."""
+        with self._guard():
+            head = self._head(key)
+            if head is None:
+                self._client().head_bucket(Bucket=self.bucket)
+            return head
+
+    def _abort(self, full_key: str, upload_id: str) -> None:
+        with self._guard():
+            client = self._client()
+            try:
+                client.abort_multipart_upload(Bucket=self.bucket, Key=full_key, UploadId=upload_id)
+            except client.exceptions.ClientError as error:
+                if code_of(error) not in {"NoSuchUpload", "404"}:
+                    raise
+
+    def _pages(self, operation: str, full_prefix: str) -> Iterator[Mapping[str, Any]]:
+        with self._guard():
+            paginator: Any = self._client().get_paginator(operation)  # type: ignore[call-overload]
+            pages = iter(paginator.paginate(Bucket=self.bucket, Prefix=full_prefix))
+        while True:
+            with self._guard():
+                page = next(pages, None)
+            if page is None:
+                return
+            yield page
+
+    def _boto_session(self) -> "Session":
+        import boto3
+
+        with self._lock:
+            if self._session is None:
+                self._session = boto3.Session(**self._session_arguments)
+            return self._session
+
+    def _client(self) -> "S3Client":
+        with self._lock:
+            if self._main_client is None:
+                self._main_client = self._make_client(5, 60, tries=3)
+            return self._main_client
+
+    def _make_client(self, connect_seconds: int, read_seconds: int, tries: int) -> "S3Client":
+        from botocore.config import Config
+
+        config = Config(
+            signature_version="s3v4",
+            connect_timeout=connect_seconds,
+            read_timeout=read_seconds,
+            retries={"mode": "standard", "total_max_attempts": tries},
+            max_pool_connections=50,
+            # By default boto3 sends checksums in trailers, which not every store understands.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+        with self._lock:
+            make: Callable[..., S3Client] = self._boto_session().client
+            try:
+                client = make("s3", endpoint_url=self._endpoint_url, config=config)
+                self._address = client.meta.endpoint_url
+                host = urlsplit(self._address).hostname or ""
+                if not host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+                    # Few other stores answer to a host name for each bucket.
+                    client.close()
+                    config = config.merge(Config(s3={"addressing_style": "path"}))
+                    client = make("s3", endpoint_url=self._endpoint_url, config=config)
+            except ValueError as error:
+                reason = "the endpoint's address or the region is not a valid one"
+                raise Unavailable(f"{self._place()} cannot be used: {reason}.") from error
+        return client
+
+    def _place(self) -> str:
+        """The bucket and its server, without a name or password from the address."""
+        host = urlsplit(self._address).netloc.rpartition("@")[2]
+        return f"The bucket {self.bucket}" + (f" at {host}" if host else "")
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        """Raise whatever goes wrong between us and the store as Unavailable with a sentence."""
+        try:
+            yield
+        except Exception as error:
+            if not _is_of_the_store(error):
+                raise
+            raise Unavailable(f"{self._place()} cannot be used: {reason_of(error)}.") from error
+
+
+class _S3Writer:
+    """Collects one part at a time; what fits into one is stored by a single put.
+
+    Each write carries a mark of its own, so that we can tell our object from another's when an
+    answer is lost or the store does not know If-None-Match.
+    """
+
+    def __init__(
+        self, storage: S3Storage, key: str, headers: Mapping[str, str], overwrite: bool
+    ) -> None:
+        self._storage = storage
+        self._key = key
+        self._overwrite = overwrite
+        self._mark = secrets.token_hex(8)
+        self._target: dict[str, Any] = {"Bucket": storage.bucket, "Key": storage._full(key)}
+        self._headers: dict[str, Any] = {**headers, "Metadata": {"mark": self._mark}}
+        self._buffer = bytearray()
+        self._size_bytes = 0
+        self._upload_id: str | None = None
+        self._parts: list[dict[str, Any]] = []
+        self._closed = False
+
+    def write(self, data: bytes, /) -> int:
+        if self._closed:
+            raise ValueError("this writer is closed")
+        view = memoryview(data)
+        while view:
+            piece = view[: PART_BYTES - len(self._buffer)]
+            self._buffer += piece
+            view = view[len(piece) :]
+            if len(self._buffer) == PART_BYTES:
+                self._send_part()
+        self._size_bytes += len(data)
+        return len(data)
+
+    def commit(self) -> int:
+        if self._closed:
+            raise ValueError("this writer is closed")
+        storage = self._storage
+        if self._upload_id is not None and self._buffer:
+            self._send_part()
+        with storage._guard():
+            if not self._overwrite and storage._head(self._key) is not None:
+                raise taken(self._key)
+            self._verify(refused=not self._finish())
+        self._closed = True
+        return self._size_bytes
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not self._closed and self._upload_id is not None:
+            # What cannot be aborted now is taken by sweep_temporary.
+            with suppress(Unavailable):
+                self._storage._abort(self._target["Key"], self._upload_id)
+        self._closed = True
+
+    def _send_part(self) -> None:
+        with self._storage._guard():
+            client: Any = self._storage._client()
+            if self._upload_id is None:
+                begun = client.create_multipart_upload(**self._target, **self._headers)
+                self._upload_id = begun["UploadId"]
+            number = len(self._parts) + 1
+            answer = client.upload_part(
+                **self._target, UploadId=self._upload_id, PartNumber=number, Body=self._buffer
+            )
+        self._parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+        self._buffer.clear()
+
+    def _finish(self) -> bool:
+        """Make the object appear; False if the store says that it did not."""
+        client: Any = self._storage._client()
+        condition: dict[str, Any] = {}
+        if self._storage._conditional_puts and not self._overwrite:
+            condition["IfNoneMatch"] = "*"
+        try:
+            if self._upload_id is None:
+                client.put_object(
+                    **self._target, **self._headers, **condition, Body=bytes(self._buffer)
+                )
+            else:
+                client.complete_multipart_upload(
+                    **self._target,
+                    **condition,
+                    UploadId=self._upload_id,
+                    MultipartUpload={"Parts": self._parts},
+                )
+        except client.exceptions.ClientError as error:
+            if condition and code_of(error) in NOT_IMPLEMENTED:
+                self._storage._conditional_puts = False
+                return self._finish()
+            if code_of(error) not in NOT_WRITTEN:
+                raise
+            return False
+        return True
+
+    def _verify(self, *, refused: bool) -> None:
+        """Look at what is there now: is it ours, and all of it?"""
+        head = self._storage._head(self._key)
+        if head is None:
+            raise Unavailable(f"{self._storage._place()} did not keep {self._key}.")
+        marks = {name.lower(): value for name, value in head.get("Metadata", {}).items()}
+        # A store may drop marks; without one only its refusal tells.
+        ours = marks.get("mark", "" if refused else self._mark) == self._mark
+        if not ours and not self._overwrite:
+            raise taken(self._key)
+        if not ours and refused:
+            raise Unavailable(f"{self._storage._place()} did not replace {self._key}.")
+        if ours and head["ContentLength"] != self._size_bytes:
+            with suppress(Unavailable, NotFound):
+                self._storage.delete(self._key)
+            raise Unavailable(
+                f"{self._storage._place()} kept {head['ContentLength']} of the "
+                f"{self._size_bytes} bytes of {self._key}."
+            )
+
+
+def _is_of_the_store(error: Exception) -> bool:
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+    from urllib3.exceptions import HTTPError
+
+    if isinstance(error, ParamValidationError):
+        return False
+    return isinstance(error, (BotoCoreError, ClientError, Boto3Error, HTTPError, OSError))
