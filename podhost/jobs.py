@@ -1,0 +1,145 @@
+"""The queue is a table: enqueue, claim, renew, finish, retry; it knows no kind of work.
+
+A job is inserted in the transaction of the change that causes it. A worker claims it by a
+conditional update with a lease and renews the lease while it works; when a worker dies, the
+lease ends and another takes the job. So a job may run more than once, and its steps must be
+idempotent.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from podhost.models import Job
+
+LEASE = timedelta(seconds=30)
+MAX_ATTEMPTS = 12
+_LONGEST_BACKOFF = timedelta(hours=1)
+
+
+def enqueue(session: Session, kind: str, key: str, *, now: datetime, run_at: datetime) -> None:
+    """Have `kind` done for `key` at `run_at` or soon after.
+
+    Where the same work is waiting already, the two become one, at the earlier time. The row is
+    locked until this transaction ends, so that no worker can start it before it sees the change.
+    """
+    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+    statement = insert(Job).values(
+        kind=kind, key=key, status="waiting", run_at=run_at, attempts=0, created_at=now
+    )
+    earlier = func.min if insert is sqlite_insert else func.least
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[Job.kind, Job.key],
+            # Literal text: PostgreSQL matches it against the index when it plans, before it
+            # knows any parameter.
+            index_where=text("status = 'waiting'"),
+            set_={"run_at": earlier(Job.run_at, statement.excluded.run_at)},
+        )
+    )
+
+
+def claim(session: Session, *, kinds: Sequence[str], owner: str, now: datetime) -> Job | None:
+    """The next due job, now leased to `owner`; None when nothing is due.
+
+    A job whose worker died (its lease has ended) is due as well.
+    """
+    due = or_(
+        and_(Job.status == "waiting", Job.run_at <= now),
+        and_(Job.status == "running", Job.lease_until < now),
+    )
+    # Never the same work twice at once: what is running for a key holds back what waits for it.
+    busy = (
+        select(Job.kind, Job.key)
+        .where(Job.status == "running", Job.lease_until >= now)
+        .subquery("busy")
+    )
+    candidate = (
+        select(Job)
+        .outerjoin(busy, and_(busy.c.kind == Job.kind, busy.c.key == Job.key))
+        .where(due, Job.kind.in_(kinds), busy.c.key.is_(None))
+        .order_by(Job.run_at, Job.id)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=Job)
+    )
+    job = session.scalar(candidate)
+    if job is None:
+        return None
+    if job.attempts >= MAX_ATTEMPTS:
+        # Its worker died each time; a job that kills workers must not go round for ever.
+        job.status, job.lease_owner, job.lease_until = "failed", None, None
+        job.error = job.error or "The worker died each time it did this."
+        session.flush()
+        return claim(session, kinds=kinds, owner=owner, now=now)
+    job.status = "running"
+    job.lease_owner = owner
+    job.lease_until = now + LEASE
+    job.attempts += 1
+    session.flush()
+    return job
+
+
+def renew(session: Session, job: Job, *, now: datetime) -> bool:
+    """Keep the lease; False when it was lost, and then the work must stop."""
+    renewed = session.execute(
+        update(Job).where(*_mine(job)).values(lease_until=now + LEASE).returning(Job.id)
+    )
+    return renewed.first() is not None
+
+
+def finish(session: Session, job: Job) -> None:
+    """The work is done; the row goes."""
+    session.execute(delete(Job).where(*_mine(job)))
+
+
+def retry(session: Session, job: Job, *, error: str, now: datetime) -> None:
+    """The work failed: try again later, each time after a longer wait; in the end give up.
+
+    What gave up stays in the table, with its error, until the same work is done well.
+    """
+    if job.attempts >= MAX_ATTEMPTS:
+        session.execute(
+            update(Job)
+            .where(*_mine(job))
+            .values(status="failed", error=error, lease_owner=None, lease_until=None)
+        )
+        return
+    backoff = min(timedelta(seconds=2**job.attempts), _LONGEST_BACKOFF)
+    waiting = select(Job.id).where(
+        Job.kind == job.kind, Job.key == job.key, Job.status == "waiting"
+    )
+    if session.scalar(waiting.with_for_update()) is not None:
+        # The same work waits anew, because something changed meanwhile: that one is the retry.
+        finish(session, job)
+        return
+    session.execute(
+        update(Job)
+        .where(*_mine(job))
+        .values(
+            status="waiting", run_at=now + backoff, error=error, lease_owner=None, lease_until=None
+        )
+    )
+
+
+def count_by_status(session: Session) -> dict[str, int]:
+    """How many jobs there are in each status, for the metrics."""
+    rows = session.execute(select(Job.status, func.count()).group_by(Job.status))
+    return {status: count for status, count in rows}
+
+
+def list_failed(session: Session) -> Sequence[Job]:
+    """What gave up, newest first."""
+    return session.scalars(select(Job).where(Job.status == "failed").order_by(Job.id.desc())).all()
+
+
+def clear_failed(session: Session, kind: str, key: str) -> None:
+    """Forget old failures of work that has now been done."""
+    session.execute(delete(Job).where(Job.kind == kind, Job.key == key, Job.status == "failed"))
+
+
+def _mine(job: Job) -> tuple[ColumnElement[bool], ...]:
+    return (Job.id == job.id, Job.status == "running", Job.lease_owner == job.lease_owner)

@@ -1,0 +1,431 @@
+"""Every table and nothing but tables."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC datetimes on both engines; SQLite has no zone, so it is put on and taken off."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To the database: a naive datetime is a programming mistake."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("naive datetime")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """From the database: always aware, always UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """The common base; constraint names are fixed so that migrations can name them."""
+
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own way to declare it
+        datetime: UtcDateTime,
+        dict[str, Any]: JSON,
+        list[Any]: JSON,
+    }
+
+
+Base.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+# Portable: SQLite only counts up by itself on a plain INTEGER primary key.
+Counter = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Fact(Base):
+    """One fact about the instance as a whole, such as the base URL it was last served under."""
+
+    __tablename__ = "facts"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+
+
+class Account(Base):
+    """Who logs in."""
+
+    __tablename__ = "accounts"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    name: Mapped[str] = mapped_column(String(255), default="")
+    password_hash: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime]
+
+
+class Token(Base):
+    """A secret with which a program acts for an account; only its SHA-256 is kept."""
+
+    __tablename__ = "tokens"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(255))
+    secret_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    scope: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    account: Mapped[Account] = relationship()
+
+
+class Artwork(Base):
+    """A picture, stored in several sizes under artwork/<id>/<size>.jpg; never changed."""
+
+    __tablename__ = "artwork"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    # Of the file that was given, so that the same picture is recognised; not of what we made.
+    source_sha256: Mapped[str] = mapped_column(String(64), index=True)
+    mime_type: Mapped[str] = mapped_column(String(64))
+    width: Mapped[int]
+    height: Mapped[int]
+    # [[size in pixels, bytes], ...], largest first.
+    sizes: Mapped[list[Any]]
+    is_placeholder: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+
+
+class Show(Base):
+    """One show, with everything that its feed says about itself."""
+
+    __tablename__ = "shows"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    slug: Mapped[str] = mapped_column(String(64), unique=True)
+    title: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Text, default="")
+    link: Mapped[str | None] = mapped_column(Text)
+    language: Mapped[str] = mapped_column(String(35), default="en")
+    author: Mapped[str] = mapped_column(Text, default="")
+    copyright: Mapped[str | None] = mapped_column(Text)
+    owner_name: Mapped[str | None] = mapped_column(Text)
+    owner_email: Mapped[str | None] = mapped_column(String(254))
+    explicit: Mapped[bool] = mapped_column(default=False)
+    show_type: Mapped[str] = mapped_column(String(16), default="episodic")
+    # [[parent, subcategory or None], ...]; directories look at the first.
+    categories: Mapped[list[Any]]
+    time_zone: Mapped[str] = mapped_column(String(64), default="UTC")
+    podcast_guid: Mapped[str] = mapped_column(String(36))
+    medium: Mapped[str] = mapped_column(String(16), default="podcast")
+    is_locked: Mapped[bool] = mapped_column(default=True)
+    is_blocked: Mapped[bool] = mapped_column(default=False)
+    is_complete: Mapped[bool] = mapped_column(default=False)
+    new_feed_url: Mapped[str | None] = mapped_column(Text)
+    artwork_id: Mapped[str | None] = mapped_column(ForeignKey("artwork.id"))
+    # Rises with every change that a reader of the feed could see; a snapshot says which one it has.
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]
+
+    artwork: Mapped[Artwork | None] = relationship(lazy="joined")
+
+
+class ShowSlug(Base):
+    """A slug that a show once had; its old addresses redirect for ever."""
+
+    __tablename__ = "show_slugs"
+
+    slug: Mapped[str] = mapped_column(String(64), primary_key=True)
+    show_id: Mapped[str] = mapped_column(ForeignKey("shows.id", ondelete="CASCADE"), index=True)
+
+
+class Episode(Base):
+    """One episode. Its guid is set once; its audio may be replaced, which makes a new revision."""
+
+    __tablename__ = "episodes"
+    __table_args__ = (
+        UniqueConstraint("show_id", "guid"),
+        UniqueConstraint("show_id", "slug"),
+        Index("ix_episodes_feed", "show_id", "status", "published_at"),
+        Index("ix_episodes_due", "status", "published_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    show_id: Mapped[str] = mapped_column(ForeignKey("shows.id", ondelete="CASCADE"))
+    guid: Mapped[str] = mapped_column(Text)
+    slug: Mapped[str] = mapped_column(String(100))
+    title: Mapped[str] = mapped_column(Text)
+    # Markdown as written, and the clean HTML made of it when it was written: five thousand
+    # episodes are rendered into a feed without parsing five thousand texts.
+    notes: Mapped[str] = mapped_column(Text, default="")
+    notes_html: Mapped[str] = mapped_column(Text, default="")
+    author: Mapped[str | None] = mapped_column(Text)
+    link: Mapped[str | None] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(16), default="draft")
+    # The feed's pubDate. For a scheduled episode: when it will be published.
+    published_at: Mapped[datetime | None]
+    season: Mapped[int | None]
+    season_name: Mapped[str | None] = mapped_column(Text)
+    number: Mapped[int | None]
+    episode_type: Mapped[str] = mapped_column(String(16), default="full")
+    # None: as the show says.
+    explicit: Mapped[bool | None]
+    is_blocked: Mapped[bool] = mapped_column(default=False)
+    artwork_id: Mapped[str | None] = mapped_column(ForeignKey("artwork.id"))
+    created_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+    # None: it has no chapters.
+    chapters_changed_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+
+    show: Mapped[Show] = relationship()
+    artwork: Mapped[Artwork | None] = relationship()
+    # The current revision: the one that nothing has replaced.
+    audio: Mapped["Audio | None"] = relationship(
+        primaryjoin="and_(Audio.episode_id == Episode.id, Audio.replaced_at.is_(None))",
+        viewonly=True,
+        uselist=False,
+    )
+    credits: Mapped[list["Credit"]] = relationship(
+        order_by="Credit.position", cascade="all, delete-orphan"
+    )
+    chapters: Mapped[list["Chapter"]] = relationship(
+        order_by="Chapter.position", cascade="all, delete-orphan"
+    )
+    transcripts: Mapped[list["Transcript"]] = relationship(
+        order_by="Transcript.position", cascade="all, delete-orphan"
+    )
+
+
+class EpisodeSlug(Base):
+    """A slug that an episode once had; its old page redirects."""
+
+    __tablename__ = "episode_slugs"
+
+    show_id: Mapped[str] = mapped_column(
+        ForeignKey("shows.id", ondelete="CASCADE"), primary_key=True
+    )
+    slug: Mapped[str] = mapped_column(String(100), primary_key=True)
+    episode_id: Mapped[str] = mapped_column(
+        ForeignKey("episodes.id", ondelete="CASCADE"), index=True
+    )
+
+
+class Audio(Base):
+    """One revision of an episode's audio: a stored file, its measures and its tags; immutable."""
+
+    __tablename__ = "audio"
+    __table_args__ = (
+        UniqueConstraint("episode_id", "revision"),
+        # An episode has one current revision.
+        Index(
+            "uq_audio_current",
+            "episode_id",
+            unique=True,
+            sqlite_where=text("replaced_at IS NULL"),
+            postgresql_where=text("replaced_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    episode_id: Mapped[str] = mapped_column(ForeignKey("episodes.id", ondelete="CASCADE"))
+    revision: Mapped[int]
+    storage_key: Mapped[str] = mapped_column(String(255), unique=True)
+    # The last part of the enclosure URL, without extension. Fixed here, because a renamed
+    # episode must not change its enclosure URL.
+    url_name: Mapped[str] = mapped_column(String(100))
+    extension: Mapped[str] = mapped_column(String(8))
+    mime_type: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(16))
+    codec: Mapped[str] = mapped_column(String(64))
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    duration_ms: Mapped[int] = mapped_column(BigInteger)
+    bitrate_bps: Mapped[int]
+    bitrate_mode: Mapped[str] = mapped_column(String(16))
+    sample_rate_hz: Mapped[int]
+    channels: Mapped[int]
+    # Bytes before the first sound: tags and boxes. Counting downloads needs it.
+    header_bytes: Mapped[int] = mapped_column(BigInteger)
+    # Why apps could not play it, as a sentence; None: it may be published.
+    problem: Mapped[str | None] = mapped_column(Text)
+    warnings: Mapped[list[Any]]
+    tags: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    replaced_at: Mapped[datetime | None]
+    # The bytes are gone; the address redirects to the current revision.
+    purged_at: Mapped[datetime | None]
+
+
+class Person(Base):
+    """Somebody who is heard on a show or works for it, with what was last said of them."""
+
+    __tablename__ = "people"
+    __table_args__ = (UniqueConstraint("show_id", "slug"), UniqueConstraint("show_id", "name_key"))
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    show_id: Mapped[str] = mapped_column(ForeignKey("shows.id", ondelete="CASCADE"))
+    slug: Mapped[str] = mapped_column(String(100))
+    name: Mapped[str] = mapped_column(Text)
+    # The name folded (case, white space), by which the same person is recognised.
+    name_key: Mapped[str] = mapped_column(String(255))
+    url: Mapped[str | None] = mapped_column(Text)
+    bio: Mapped[str] = mapped_column(Text, default="")
+    image_url: Mapped[str | None] = mapped_column(Text)
+    artwork_id: Mapped[str | None] = mapped_column(ForeignKey("artwork.id"))
+
+
+class Credit(Base):
+    """A person's part in an episode, or in the whole show where `episode_id` is None.
+
+    Name, link, bio and picture are kept as credited then, so that editing one episode
+    changes that episode only.
+    """
+
+    __tablename__ = "credits"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    show_id: Mapped[str] = mapped_column(ForeignKey("shows.id", ondelete="CASCADE"), index=True)
+    episode_id: Mapped[str | None] = mapped_column(
+        ForeignKey("episodes.id", ondelete="CASCADE"), index=True
+    )
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.id"), index=True)
+    position: Mapped[int]
+    name: Mapped[str] = mapped_column(Text)
+    role: Mapped[str] = mapped_column(String(64))
+    group: Mapped[str] = mapped_column("credit_group", String(64))
+    url: Mapped[str | None] = mapped_column(Text)
+    bio: Mapped[str] = mapped_column(Text, default="")
+    image_url: Mapped[str | None] = mapped_column(Text)
+    artwork_id: Mapped[str | None] = mapped_column(ForeignKey("artwork.id"))
+
+    artwork: Mapped[Artwork | None] = relationship()
+
+
+class Chapter(Base):
+    """One chapter of an episode."""
+
+    __tablename__ = "chapters"
+
+    episode_id: Mapped[str] = mapped_column(
+        ForeignKey("episodes.id", ondelete="CASCADE"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    start_ms: Mapped[int] = mapped_column(BigInteger)
+    end_ms: Mapped[int | None] = mapped_column(BigInteger)
+    title: Mapped[str | None] = mapped_column(Text)
+    url: Mapped[str | None] = mapped_column(Text)
+    image_url: Mapped[str | None] = mapped_column(Text)
+    artwork_id: Mapped[str | None] = mapped_column(ForeignKey("artwork.id"))
+    is_hidden: Mapped[bool] = mapped_column(default=False)
+
+    artwork: Mapped[Artwork | None] = relationship()
+
+
+class Transcript(Base):
+    """One transcript file of an episode, stored under transcripts/<id>.<extension>; immutable."""
+
+    __tablename__ = "transcripts"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    episode_id: Mapped[str] = mapped_column(
+        ForeignKey("episodes.id", ondelete="CASCADE"), index=True
+    )
+    position: Mapped[int]
+    storage_key: Mapped[str] = mapped_column(String(255), unique=True)
+    # Of the file that was given; a converted one (SRT offered as VTT) has its source's.
+    source_sha256: Mapped[str] = mapped_column(String(64))
+    sha256: Mapped[str] = mapped_column(String(64))
+    size_bytes: Mapped[int]
+    mime_type: Mapped[str] = mapped_column(String(64))
+    extension: Mapped[str] = mapped_column(String(8))
+    language: Mapped[str | None] = mapped_column(String(35))
+    created_at: Mapped[datetime]
+
+
+class Snapshot(Base):
+    """The bytes of a show's feed as last rendered: what every poll is answered with."""
+
+    __tablename__ = "snapshots"
+
+    show_id: Mapped[str] = mapped_column(
+        ForeignKey("shows.id", ondelete="CASCADE"), primary_key=True
+    )
+    # Which state of the rows and settings it was made from; the sweep compares it.
+    show_version: Mapped[int]
+    made_with: Mapped[str] = mapped_column(Text)
+    version: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))
+    size_bytes: Mapped[int]
+    body_gzip: Mapped[bytes] = mapped_column(LargeBinary)
+    last_modified: Mapped[datetime]
+    rendered_at: Mapped[datetime]
+
+
+class Change(Base):
+    """A line of the change log that every serving process follows to drop what it has in memory.
+
+    `seq` is given out under a lock that is held until commit, so that a reader who has seen
+    number n will never be surprised by a smaller one later.
+    """
+
+    __tablename__ = "changes"
+
+    seq: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=False)
+    topic: Mapped[str] = mapped_column(String(16))
+    key: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Job(Base):
+    """Work that must survive a crash; inserted in the transaction of the change that causes it."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        # The same work waits once. It may wait while it also runs, for what changed meanwhile.
+        Index(
+            "uq_jobs_waiting",
+            "kind",
+            "key",
+            unique=True,
+            sqlite_where=text("status = 'waiting'"),
+            postgresql_where=text("status = 'waiting'"),
+        ),
+        Index("ix_jobs_due", "status", "run_at"),
+    )
+
+    id: Mapped[int] = mapped_column(Counter, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    key: Mapped[str] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(String(16), default="waiting")
+    run_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    lease_owner: Mapped[str | None] = mapped_column(String(64))
+    lease_until: Mapped[datetime | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime]

@@ -1,0 +1,121 @@
+"""What tests share: the real servers, started once for the session that first needs them."""
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from podhost.config import read_settings
+from podhost.db import Database, migrate
+from podhost.instance import Instance, open_instance
+from tests.audio_files import lame
+from tests.servers import PostgresServer, S3Server, start_postgres, start_seaweedfs
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """A real S3 server, shared: make a bucket or prefix of your own, and never stop it."""
+    server = start_seaweedfs()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A real PostgreSQL cluster, shared: make a database of your own, and never stop it."""
+    server = start_postgres()
+    yield server
+    server.stop()
+
+
+class FrozenClock:
+    """A clock that moves when a test says so."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 3, 5, 9, 5, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def advance(self, **units: float) -> None:
+        """Let time pass: advance(hours=1)."""
+        self.time += timedelta(**units)
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    """The instance's clock."""
+    return FrozenClock()
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty, migrated database file, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "podhost.sqlite3"
+    database = Database(f"sqlite:///{path}")
+    migrate(database)
+    database.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: PostgresServer) -> str:
+    """The name of an empty, migrated database, to be used as a template."""
+    url = postgres_server.create_database("migrated")
+    database = Database(read_settings({"PODHOST_DATABASE_URL": url}).database_url)
+    migrate(database)
+    database.close()
+    return "migrated"
+
+
+@pytest.fixture(scope="session")
+def s3_bucket(s3_server: S3Server) -> str:
+    """A bucket for all tests of the session; each has its own prefix in it."""
+    return s3_server.create_bucket("podhost-tests")
+
+
+@pytest.fixture(params=["sqlite+folder", "postgresql+s3"])
+def environment(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dict[str, str]]:
+    """Environment variables for a podhost of its own, on either pair of engines."""
+    data = tmp_path / "data"
+    data.mkdir()
+    values = {"PODHOST_DATA": str(data), "PODHOST_BASE_URL": "https://pod.example"}
+    if request.param == "sqlite+folder":
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), data / "podhost.sqlite3")
+        yield values
+        return
+    postgres: PostgresServer = request.getfixturevalue("postgres_server")
+    s3: S3Server = request.getfixturevalue("s3_server")
+    bucket = request.getfixturevalue("s3_bucket")
+    url = postgres.create_database(template=request.getfixturevalue("migrated_postgres"))
+    values |= {
+        "PODHOST_DATABASE_URL": url,
+        "PODHOST_STORAGE": f"s3://{bucket}/{secrets.token_hex(6)}",
+        **s3.environment(),
+    }
+    for name, value in s3.environment().items():
+        monkeypatch.setenv(name, value)
+    yield values
+    postgres.drop_database(url)
+
+
+@pytest.fixture
+def instance(environment: dict[str, str], clock: FrozenClock) -> Iterator[Instance]:
+    """An empty podhost: once on SQLite and a folder, once on PostgreSQL and a real S3 server."""
+    opened = open_instance(read_settings(environment), clock=clock)
+    opened.storage.check()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def mp3(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten seconds of real MP3 without tags."""
+    path = tmp_path_factory.mktemp("audio") / "hello.mp3"
+    path.write_bytes(lame(10))
+    return path

@@ -1,0 +1,113 @@
+"""The database: concurrent writers, power loss settings, migrations."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from podhost.config import read_settings
+from podhost.db import Database, current_revision, head_revision, migrate
+from podhost.errors import Conflict, Unavailable
+from podhost.instance import Instance
+from podhost.models import Base, Fact
+from tests.servers import PostgresServer
+
+
+def test_concurrent_increments_are_all_counted(instance: Instance) -> None:
+    with instance.database.write() as session:
+        session.add(Fact(name="count", value="0"))
+
+    def increment() -> None:
+        for _ in range(25):
+            with instance.database.write() as session:
+                fact = session.get_one(Fact, "count", with_for_update=True)
+                fact.value = str(int(fact.value) + 1)
+
+    threads = [threading.Thread(target=increment) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with instance.database.read() as session:
+        assert session.get_one(Fact, "count").value == "200"
+
+
+def test_a_commit_on_sqlite_survives_the_power_cut(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'x.sqlite3'}")
+    with database.read() as session:
+        for pragma, value in {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}.items():
+            assert session.scalar(text(f"PRAGMA {pragma}")) == value
+    database.close()
+
+
+def test_the_migrations_make_the_tables_that_the_models_say(instance: Instance) -> None:
+    with instance.database.read() as session:
+        context = MigrationContext.configure(session.connection(), opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_migrating_twice_does_nothing_the_second_time(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'x.sqlite3'}")
+    assert current_revision(database) is None
+    assert migrate(database)
+    assert not migrate(database)
+    assert current_revision(database) == head_revision()
+    database.close()
+
+
+def run_together(count: int, work: object) -> list[BaseException]:
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()  # type: ignore[operator]
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return errors
+
+
+def test_many_processes_may_migrate_sqlite_at_once(tmp_path: Path) -> None:
+    databases = [Database(f"sqlite:///{tmp_path / 'x.sqlite3'}") for _ in range(4)]
+    waiting = iter(databases)
+    assert run_together(4, lambda: migrate(next(waiting))) == []
+    assert current_revision(databases[0]) == head_revision()
+    for database in databases:
+        database.close()
+
+
+def test_many_processes_may_migrate_postgresql_at_once(postgres_server: PostgresServer) -> None:
+    url = postgres_server.create_database()
+    url = read_settings({"PODHOST_DATABASE_URL": url}).database_url
+    databases = [Database(url) for _ in range(4)]
+    waiting = iter(databases)
+    assert run_together(4, lambda: migrate(next(waiting))) == []
+    assert current_revision(databases[0]) == head_revision()
+    for database in databases:
+        database.close()
+
+
+def test_a_database_of_a_newer_podhost_is_left_alone(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'x.sqlite3'}")
+    migrate(database)
+    with database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(Conflict, match="newer podhost"):
+        migrate(database)
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql+psycopg://127.0.0.1:9/none", "sqlite:////proc/nowhere/x.sqlite3"]
+)
+def test_an_unreachable_database_is_a_sentence(url: str) -> None:
+    with pytest.raises(Unavailable):
+        Database(url).check()
