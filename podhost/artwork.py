@@ -1,0 +1,116 @@
+"""Artwork: a given picture becomes stored files in the sizes that apps ask for, and a row."""
+
+import hashlib
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from podhost.db import new_id
+from podhost.formats.artwork import ArtworkFiles, inspect_and_render, render_placeholder
+from podhost.models import Artwork
+from podhost.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedArtwork:
+    """A picture whose files are stored and whose row is not written yet."""
+
+    id: str
+    source_sha256: str
+    files: ArtworkFiles
+    is_placeholder: bool
+
+
+def prepare_artwork(storage: Storage, path: Path, *, is_square: bool = True) -> PreparedArtwork:
+    """Check the picture at `path`, make its sizes and store them. Call it outside transactions.
+
+    Show and episode artwork must be square and at least 1400 pixels wide (Apple); `is_square`
+    False takes any shape and size, for people and chapters. Raises Invalid with a sentence.
+    """
+
+    def make(folder: Path) -> ArtworkFiles:
+        return inspect_and_render(path, folder, square=is_square)
+
+    return _store(storage, make, file_sha256(path), is_placeholder=False)
+
+
+def prepare_placeholder(storage: Storage, seed: str) -> PreparedArtwork:
+    """A plain pattern, so that a show has valid artwork from its first minute."""
+    source = hashlib.sha256(f"placeholder {seed}".encode()).hexdigest()
+    return _store(
+        storage, lambda folder: render_placeholder(seed, folder), source, is_placeholder=True
+    )
+
+
+def add_artwork(session: Session, prepared: PreparedArtwork, *, now: datetime) -> Artwork:
+    """Write the row. The picture may be used from now on."""
+    artwork = Artwork(
+        id=prepared.id,
+        source_sha256=prepared.source_sha256,
+        mime_type=prepared.files.mime_type,
+        width=prepared.files.width,
+        height=prepared.files.height,
+        sizes=[[file.size_px, file.size_bytes] for file in prepared.files.files],
+        is_placeholder=prepared.is_placeholder,
+        created_at=now,
+    )
+    session.add(artwork)
+    session.flush()
+    return artwork
+
+
+def find_artwork(session: Session, source_sha256: str) -> Artwork | None:
+    """The artwork that was made from this very file; a picture is stored once."""
+    return session.scalar(
+        select(Artwork).where(Artwork.source_sha256 == source_sha256).order_by(Artwork.id)
+    )
+
+
+def discard_artwork(storage: Storage, prepared: PreparedArtwork) -> None:
+    """Delete the files of a picture whose row will not be written."""
+    for file in prepared.files.files:
+        storage.delete(storage_key(prepared.id, file.size_px))
+
+
+def artwork_url(base_url: str, artwork: Artwork, *, size: int | None = None) -> str:
+    """The absolute URL of the picture; the largest, or the smallest of at least `size` pixels."""
+    sizes = sorted(entry[0] for entry in artwork.sizes)
+    chosen = next((entry for entry in sizes if size is not None and entry >= size), sizes[-1])
+    return f"{base_url}/artwork/{artwork.id}/{chosen}.jpg"
+
+
+def storage_key(artwork_id: str, size: int) -> str:
+    """Where one size of a picture lies in storage."""
+    return f"artwork/{artwork_id}/{size}.jpg"
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal, never holding the file in memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _store(
+    storage: Storage,
+    make: Callable[[Path], ArtworkFiles],
+    source_sha256: str,
+    *,
+    is_placeholder: bool,
+) -> PreparedArtwork:
+    artwork_id = new_id()
+    with tempfile.TemporaryDirectory(prefix="podhost-artwork-") as folder:
+        files = make(Path(folder))
+        prepared = PreparedArtwork(artwork_id, source_sha256, files, is_placeholder)
+        try:
+            for file in files.files:
+                key = storage_key(artwork_id, file.size_px)
+                storage.put_file(key, file.path, content_type=files.mime_type)
+        except BaseException:
+            discard_artwork(storage, prepared)
+            raise
+    return prepared

@@ -1,0 +1,183 @@
+"""`podhost check`: is everything there that was promised? It looks and says; it mends nothing."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from lxml import etree
+from sqlalchemy import or_, select
+
+from podhost import sweep
+from podhost.artwork import storage_key
+from podhost.audio import enclosure_url
+from podhost.errors import NotFound, PodhostError
+from podhost.feeds import find_snapshot, published_episodes, snapshot_body
+from podhost.instance import Instance
+from podhost.jobs import list_failed
+from podhost.models import Artwork, Audio, Credit, Episode, Show, Transcript
+from podhost.shows import get_show, list_shows
+from podhost.storage import Storage
+
+Progress = Callable[[int, int], None]
+_ITUNES = "{http://www.itunes.com/dtds/podcast-1.0.dtd}"
+_CHUNK_BYTES = 1 << 20
+
+
+def check_instance(
+    instance: Instance, *, show_slug: str | None = None, progress: Progress
+) -> tuple[list[str], str]:
+    """The problems found, one sentence each, and a sentence on what was looked at.
+
+    Every stored byte of audio and every transcript is read and hashed, which takes its time:
+    `progress` is called with the bytes done and the bytes in all.
+    """
+    with instance.database.read() as session:
+        shows = [get_show(session, show_slug)] if show_slug else list(list_shows(session))
+    problems: list[str] = []
+    for show in shows:
+        problems += _feed_problems(instance, show)
+        problems += _artwork_problems(instance, show)
+    files = list(_stored_files(instance, [show.id for show in shows]))
+    total = sum(size_bytes for _, _, size_bytes, _ in files)
+    done = 0
+    for name, key, size_bytes, sha256 in files:
+        problems += _file_problems(instance.storage, name, key, size_bytes, sha256)
+        done += size_bytes
+        progress(done, total)
+    if show_slug is None:
+        problems += _general_problems(instance)
+    shows_text = "1 show" if len(shows) == 1 else f"{len(shows)} shows"
+    return problems, f"All is well: {shows_text}, {len(files)} files, {total} bytes checked."
+
+
+def _feed_problems(instance: Instance, show: Show) -> Iterator[str]:
+    where = f"Feed of {show.slug!r}:"
+    with instance.database.read() as session:
+        snapshot = find_snapshot(session, show)
+        episodes = published_episodes(session, show)
+        current = session.get_one(Show, show.id).version
+    if snapshot is None or snapshot.show_version < current:
+        yield f"{where} it has not been rendered since the last change; is a worker running?"
+        return
+    body = snapshot_body(snapshot)
+    if hashlib.sha256(body).hexdigest() != snapshot.sha256:
+        yield f"{where} the stored bytes are damaged; change the show to have it rendered anew."
+        return
+    try:
+        channel = etree.fromstring(body, etree.XMLParser(resolve_entities=False, huge_tree=True))[0]
+    except (etree.XMLSyntaxError, IndexError) as error:
+        yield f"{where} it is not well-formed: {error}."
+        return
+    items = {item.findtext("guid"): item for item in channel.iter("item")}
+    for episode in episodes:
+        item = items.pop(episode.guid, None)
+        if item is None:
+            yield f"{where} the published episode {episode.title!r} is missing."
+        else:
+            yield from _item_problems(instance, where, episode, item)
+    for guid in items:
+        yield f"{where} it has an item {guid!r} that is no published episode."
+
+
+def _item_problems(instance: Instance, where: str, episode: Episode, item: Any) -> Iterator[str]:
+    audio = episode.audio
+    if audio is None or audio.problem or episode.published_at is None:
+        yield f"{where} {episode.title!r} is published but has no audio that apps can play."
+        return
+    enclosure = item.find("enclosure")
+    said = dict(enclosure.attrib) if enclosure is not None else {}
+    wanted = {
+        "url": enclosure_url(instance.base_url, audio),
+        "length": str(audio.size_bytes),
+        "type": audio.mime_type,
+    }
+    if not instance.settings.has_own_base_url:
+        # Nobody said under which address the world sees us, so any address is as good.
+        wanted["url"] = said.get("url", "") if audio.url_name in said.get("url", "") else "its URL"
+    for name, value in wanted.items():
+        if said.get(name) != value:
+            yield (
+                f"{where} {episode.title!r} has {name} {said.get(name)!r} in its enclosure, "
+                f"and {value!r} in the database."
+            )
+    duration = item.findtext(f"{_ITUNES}duration")
+    if duration != str(max(1, round(audio.duration_ms / 1000))):
+        yield f"{where} {episode.title!r} is said to last {duration} seconds, which is wrong."
+    date = item.findtext("pubDate")
+    if date is None or parsedate_to_datetime(date) != episode.published_at:
+        yield f"{where} {episode.title!r} is dated {date}, not {episode.published_at}."
+
+
+def _artwork_problems(instance: Instance, show: Show) -> Iterator[str]:
+    used = (select(table.artwork_id).where(table.show_id == show.id) for table in (Episode, Credit))
+    with instance.database.read() as session:
+        artworks = session.scalars(
+            select(Artwork).where(
+                or_(Artwork.id == show.artwork_id, *(Artwork.id.in_(ids) for ids in used))
+            )
+        ).all()
+    for artwork in artworks:
+        for size_px, size_bytes in artwork.sizes:
+            key = storage_key(artwork.id, size_px)
+            yield from _file_problems(instance.storage, "Artwork", key, size_bytes, None)
+
+
+def _stored_files(instance: Instance, show_ids: list[str]) -> Iterator[tuple[str, str, int, str]]:
+    with instance.database.read() as session:
+        audio = session.execute(
+            select(Episode.title, Audio.storage_key, Audio.size_bytes, Audio.sha256)
+            .join(Episode, Episode.id == Audio.episode_id)
+            .where(Episode.show_id.in_(show_ids), Audio.purged_at.is_(None))
+            .order_by(Audio.storage_key)
+        ).all()
+        transcripts = session.execute(
+            select(Episode.title, Transcript.storage_key, Transcript.size_bytes, Transcript.sha256)
+            .join(Episode, Episode.id == Transcript.episode_id)
+            .where(Episode.show_id.in_(show_ids))
+            .order_by(Transcript.storage_key)
+        ).all()
+    for title, key, size_bytes, sha256 in audio:
+        yield f"Audio of {title!r}", key, size_bytes, sha256
+    for title, key, size_bytes, sha256 in transcripts:
+        yield f"Transcript of {title!r}", key, size_bytes, sha256
+
+
+def _file_problems(
+    storage: Storage, name: str, key: str, size_bytes: int, sha256: str | None
+) -> Iterator[str]:
+    try:
+        stored = storage.size(key)
+        if stored != size_bytes:
+            yield f"{name}: {key} has {stored} bytes in the storage; it should have {size_bytes}."
+        elif sha256 is not None and _hash(storage, key) != sha256:
+            yield f"{name}: {key} has other bytes in the storage than were uploaded."
+    except NotFound:
+        yield f"{name}: {key} is not in the storage."
+    except PodhostError as error:
+        yield f"{name}: {key} could not be read: {error.message}"
+
+
+def _hash(storage: Storage, key: str) -> str:
+    digest = hashlib.sha256()
+    with storage.open(key) as reader:
+        while chunk := reader.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _general_problems(instance: Instance) -> Iterator[str]:
+    for key in sweep.find_orphans(instance.database, instance.storage, now=instance.now()):
+        yield f"{key} is in the storage, and no row knows it; the sweep will remove it."
+    with instance.database.read() as session:
+        for job in list_failed(session):
+            yield f"The job {job.kind} for {job.key} gave up: {job.error}"
+        due = session.scalars(
+            select(Episode).where(
+                Episode.status == "scheduled",
+                Episode.published_at < instance.now() - sweep.CLEAN_UP_EVERY,
+                Episode.deleted_at.is_(None),
+            )
+        )
+        for episode in due:
+            yield f"{episode.title!r} should have been published at {episode.published_at}."

@@ -1,0 +1,442 @@
+"""Episodes: create, change, find; the guid is set once. What the world sees is in `publishing`.
+
+What is slow (files, probing) is done before, by `audio` and `artwork`; here are only rows.
+"""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from podhost import fields
+from podhost.artwork import add_artwork
+from podhost.audio import PreparedAudio, add_revision
+from podhost.changes import record_change
+from podhost.db import new_id
+from podhost.errors import Conflict, Gone, Invalid, NotFound
+from podhost.formats.chapters import Chapter, normalise_chapters
+from podhost.formats.markdown import render_notes
+from podhost.formats.text import clean_text, slugify
+from podhost.models import Artwork, Credit, Episode, EpisodeSlug, Show
+from podhost.models import Chapter as ChapterRow
+from podhost.people import CreditInput, set_credits
+from podhost.shows import touch_show
+
+STATUSES = ("draft", "scheduled", "published", "withdrawn")
+
+
+class ChapterInput(msgspec.Struct, kw_only=True):
+    """One chapter as a host gives it; times in seconds, as in JSON chapters."""
+
+    start_seconds: float
+    end_seconds: float | None = None
+    title: str | None = None
+    url: str | None = None
+    image_url: str | None = None
+    hidden: bool = False
+
+
+class EpisodeInput(msgspec.Struct, kw_only=True):
+    """What a host may say of an episode; fields that are not given stay as they are."""
+
+    title: str | UnsetType = UNSET
+    notes: str | UnsetType = UNSET
+    slug: str | UnsetType = UNSET
+    guid: str | UnsetType = UNSET
+    season: int | UnsetType | None = UNSET
+    season_name: str | UnsetType | None = UNSET
+    number: int | UnsetType | None = UNSET
+    episode_type: str | UnsetType = UNSET
+    explicit: bool | UnsetType | None = UNSET
+    author: str | UnsetType | None = UNSET
+    link: str | UnsetType | None = UNSET
+    blocked: bool | UnsetType = UNSET
+    guests: list[CreditInput] | UnsetType = UNSET
+    people: list[CreditInput] | UnsetType = UNSET
+    chapters: list[ChapterInput] | UnsetType = UNSET
+
+
+_READERS: dict[str, tuple[str, fields.Reader]] = {
+    "title": ("title", fields.required_line),
+    "notes": ("notes", fields.markdown),
+    "season": ("season", fields.positive_number),
+    "season_name": ("season_name", fields.line_or_none),
+    "number": ("number", fields.positive_number),
+    "episode_type": ("episode_type", fields.one_of("full", "trailer", "bonus")),
+    "explicit": ("explicit", fields.as_given),
+    "author": ("author", fields.line_or_none),
+    "link": ("link", fields.web_url),
+    "blocked": ("is_blocked", fields.as_given),
+}
+
+
+def create_episode(
+    session: Session,
+    show: Show,
+    given: EpisodeInput,
+    prepared: PreparedAudio | None,
+    *,
+    now: datetime,
+) -> Episode:
+    """A new draft, with what the host said and, where the host said nothing, the audio's tags.
+
+    Raises Invalid with every wrong field, Conflict when the guid or the slug is taken.
+    """
+    episode = Episode(
+        id=new_id(),
+        show_id=show.id,
+        show=show,
+        guid="",
+        slug="",
+        title="",
+        notes="",
+        notes_html="",
+        status="draft",
+        episode_type="full",
+        is_blocked=False,
+        created_at=now,
+        changed_at=now,
+    )
+    if prepared is not None:
+        given = _prefilled(given, prepared)
+    if given.title is UNSET:
+        raise Invalid("title: An episode needs a title.", {"title": "An episode needs a title."})
+    _, errors = fields.apply_given(episode, given, _READERS)
+    with errors.noting("guid"):
+        episode.guid = str(uuid.uuid4()) if given.guid is UNSET else _own_guid(session, show, given)
+    with errors.noting("slug"):
+        if given.slug is not UNSET:
+            episode.slug = _own_slug(session, show, given.slug)
+        elif episode.title:
+            episode.slug = _free_slug(session, show, slugify(episode.title, fallback="episode"))
+    errors.raise_any()
+    episode.notes_html = render_notes(episode.notes)
+    session.add(episode)
+    session.flush()
+    if prepared is not None:
+        add_revision(session, episode, prepared, now=now)
+        if prepared.artwork is not None:
+            episode.artwork_id = add_artwork(session, prepared.artwork, now=now).id
+    _set_parts(session, show, episode, given, now=now)
+    session.flush()
+    record_change(session, "episode", episode.id, now=now)
+    return episode
+
+
+def change_episode(
+    session: Session, episode: Episode, given: EpisodeInput, *, now: datetime
+) -> bool:
+    """Change what was given; False when everything was so already. The guid never changes.
+
+    Raises Invalid with every wrong field, Conflict when the slug is taken or the guid differs.
+    """
+    changed, errors = fields.apply_given(episode, given, _READERS)
+    if given.guid is not UNSET and given.guid != episode.guid:
+        raise Conflict(
+            "An episode's guid never changes: apps would download the episode again.",
+            {"guid": f"It is {episode.guid!r} and stays so."},
+        )
+    with errors.noting("slug"):
+        if given.slug is not UNSET and given.slug != episode.slug:
+            _rename(session, episode, given.slug)
+            changed.add("slug")
+    errors.raise_any()
+    if "notes" in changed:
+        episode.notes_html = render_notes(episode.notes)
+    if _set_parts(session, episode.show, episode, given, now=now):
+        changed.add("parts")
+    if changed:
+        touch_episode(session, episode, now=now)
+    return bool(changed)
+
+
+def changed_fields(episode: Episode, given: EpisodeInput) -> list[str]:
+    """Which plain fields `change_episode` would change: not slug, guid, people or chapters.
+
+    Nothing is changed. Raises Invalid with every wrong field.
+    """
+    return fields.changed_fields(episode, given, _READERS)
+
+
+def replace_audio(
+    session: Session, episode: Episode, prepared: PreparedAudio, *, now: datetime
+) -> None:
+    """New audio for the same episode: same guid, new URL.
+
+    Chapters that came from the old file give way to those of the new one; chapters that lie
+    beyond the new end are cut off. A published episode cannot get audio that apps cannot play.
+    """
+    if episode.status in ("published", "scheduled") and prepared.probe.problem:
+        raise Invalid(prepared.probe.problem, {"audio": prepared.probe.problem})
+    add_revision(session, episode, prepared, now=now)
+    chapters = (
+        prepared.chapters
+        or normalise_chapters(list_chapters(episode), prepared.probe.duration_ms)[0]
+    )
+    set_chapters(session, episode, chapters, now=now)
+    touch_episode(session, episode, now=now)
+
+
+def set_chapters(
+    session: Session, episode: Episode, chapters: Sequence[Chapter], *, now: datetime
+) -> bool:
+    """Replace the chapters; they must be normalised. False when they were so already."""
+    if list_chapters(episode) == list(chapters):
+        return False
+    episode.chapters.clear()
+    session.flush()
+    for position, chapter in enumerate(chapters):
+        episode.chapters.append(
+            ChapterRow(
+                position=position,
+                start_ms=chapter.start_ms,
+                end_ms=chapter.end_ms,
+                title=chapter.title,
+                url=chapter.url,
+                image_url=chapter.image_url,
+                is_hidden=chapter.is_hidden,
+            )
+        )
+    episode.chapters_changed_at = now if chapters else None
+    session.flush()
+    return True
+
+
+def list_chapters(episode: Episode) -> list[Chapter]:
+    """The episode's chapters as values, in order."""
+    return [
+        Chapter(
+            start_ms=row.start_ms,
+            end_ms=row.end_ms,
+            title=row.title or "",
+            url=row.url,
+            image_url=row.image_url,
+            is_hidden=row.is_hidden,
+        )
+        for row in episode.chapters
+    ]
+
+
+def set_episode_artwork(
+    session: Session, episode: Episode, artwork: Artwork | None, *, now: datetime
+) -> bool:
+    """Give the episode artwork of its own, or take it away; False when it was so already."""
+    artwork_id = artwork.id if artwork is not None else None
+    if episode.artwork_id == artwork_id:
+        return False
+    episode.artwork_id, episode.artwork = artwork_id, artwork
+    touch_episode(session, episode, now=now)
+    return True
+
+
+def touch_episode(session: Session, episode: Episode, *, now: datetime) -> None:
+    """Something about the episode changed: serving processes forget it, the feed is rendered."""
+    episode.changed_at = now
+    if episode.status in ("published", "withdrawn"):
+        touch_show(session, episode.show, now=now)
+    record_change(session, "episode", episode.id, now=now)
+
+
+def episode_problems(episode: Episode) -> list[str]:
+    """What keeps the episode from being published, each with what to do about it."""
+    if episode.audio is None:
+        return ["The episode has no audio yet; add the audio file first."]
+    return [episode.audio.problem] if episode.audio.problem else []
+
+
+def episode_warnings(episode: Episode) -> list[str]:
+    """What keeps it a draft, what was repaired and what apps will not show as it is."""
+    warnings = episode_problems(episode)
+    if episode.audio is not None:
+        warnings += episode.audio.warnings
+    if len(episode.title) > 255:
+        warnings.append("The title has more than 255 characters; the feed shows the first ones.")
+    if episode.show.show_type == "serial" and not episode.number and episode.episode_type == "full":
+        warnings.append("The show is serial: Apple Podcasts asks for an episode number.")
+    return warnings
+
+
+def chapter_warnings(episode: Episode, given: EpisodeInput) -> list[str]:
+    """What had to be changed in the chapters that were given, so that they fit the audio."""
+    if given.chapters is UNSET:
+        return []
+    duration_ms = episode.audio.duration_ms if episode.audio is not None else None
+    return normalise_chapters(_read_chapters(given.chapters), duration_ms)[1]
+
+
+def get_episode(session: Session, show: Show, key: str) -> Episode:
+    """The episode with this id or slug, also by a slug that it once had.
+
+    Raises NotFound, or Gone when it was deleted.
+    """
+    episode = session.scalar(
+        select(Episode).where(
+            Episode.show_id == show.id, (Episode.id == key) | (Episode.slug == key)
+        )
+    )
+    if episode is None:
+        old = session.get(EpisodeSlug, (show.id, key))
+        episode = session.get(Episode, old.episode_id) if old else None
+    if episode is None:
+        raise NotFound(f"The show {show.slug!r} has no episode {key!r}.")
+    if episode.deleted_at is not None:
+        raise Gone(f"The episode {key!r} was deleted.")
+    return episode
+
+
+def find_episode_by_guid(session: Session, show: Show, guid: str) -> Episode | None:
+    """The episode with this guid, deleted ones too."""
+    return session.scalar(select(Episode).where(Episode.show_id == show.id, Episode.guid == guid))
+
+
+def list_episodes(
+    session: Session,
+    show: Show,
+    *,
+    status: str | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> Sequence[Episode]:
+    """The show's episodes, newest first; a draft stands at the day on which it was made.
+
+    Each comes with its audio, artwork, credits and transcripts, in a fixed number of queries.
+    """
+    statement = select(Episode).where(Episode.show_id == show.id, Episode.deleted_at.is_(None))
+    if status is not None:
+        statement = statement.where(Episode.status == status)
+    newest = func.coalesce(Episode.published_at, Episode.created_at).desc()
+    statement = statement.order_by(newest, Episode.id).limit(limit).offset(offset)
+    return session.scalars(
+        statement.options(
+            joinedload(Episode.audio),
+            joinedload(Episode.artwork),
+            selectinload(Episode.credits).joinedload(Credit.artwork),
+            selectinload(Episode.transcripts),
+        )
+    ).all()
+
+
+def count_episodes(session: Session, show: Show, *, status: str | None = None) -> int:
+    """How many episodes the show has."""
+    statement = select(func.count()).where(Episode.show_id == show.id, Episode.deleted_at.is_(None))
+    if status is not None:
+        statement = statement.where(Episode.status == status)
+    return session.scalar(statement) or 0
+
+
+def _set_parts(
+    session: Session, show: Show, episode: Episode, given: EpisodeInput, *, now: datetime
+) -> bool:
+    changed = False
+    if given.guests is not UNSET or given.people is not UNSET:
+        guests = given.guests if given.guests is not UNSET else []
+        people = given.people if given.people is not UNSET else []
+        changed = set_credits(session, show, episode, [*guests, *people])
+    if given.chapters is not UNSET:
+        duration_ms = episode.audio.duration_ms if episode.audio is not None else None
+        chapters, _ = normalise_chapters(_read_chapters(given.chapters), duration_ms)
+        changed = set_chapters(session, episode, chapters, now=now) or changed
+    return changed
+
+
+def _read_chapters(given: Sequence[ChapterInput]) -> list[Chapter]:
+    chapters = []
+    errors = fields.FieldErrors()
+    for index, entry in enumerate(given):
+        with errors.noting(f"chapters[{index}].start_seconds"):
+            chapters.append(
+                Chapter(
+                    start_ms=_milliseconds(entry.start_seconds),
+                    end_ms=None if entry.end_seconds is None else _milliseconds(entry.end_seconds),
+                    title=entry.title or "",
+                    url=entry.url,
+                    image_url=entry.image_url,
+                    is_hidden=entry.hidden,
+                )
+            )
+    errors.raise_any()
+    return chapters
+
+
+def _milliseconds(seconds: float) -> int:
+    if not 0 <= seconds < 1_000_000:
+        raise ValueError("It must be a number of seconds from the start of the episode.")
+    return round(seconds * 1000)
+
+
+def _prefilled(given: EpisodeInput, prepared: PreparedAudio) -> EpisodeInput:
+    """What the host said, completed by what the audio says about itself."""
+    tags = prepared.probe.tags
+    filled = msgspec.structs.replace(given)
+    if filled.title is UNSET or not filled.title.strip():
+        stem = Path(prepared.file_name).stem.replace("_", " ").strip()
+        filled.title = tags.title or stem or "Untitled episode"
+    if filled.notes is UNSET:
+        filled.notes = tags.description or tags.comment or ""
+    if filled.number is UNSET and tags.track:
+        filled.number = tags.track
+    if filled.season is UNSET and tags.disc:
+        filled.season = tags.disc
+    if filled.chapters is UNSET and prepared.chapters:
+        filled.chapters = [
+            ChapterInput(
+                start_seconds=chapter.start_ms / 1000,
+                end_seconds=None if chapter.end_ms is None else chapter.end_ms / 1000,
+                title=chapter.title,
+                url=chapter.url,
+                hidden=chapter.is_hidden,
+            )
+            for chapter in prepared.chapters
+        ]
+    return filled
+
+
+def _own_guid(session: Session, show: Show, given: EpisodeInput) -> str:
+    guid = given.guid if given.guid is not UNSET else ""
+    # An imported guid is an opaque string: only what no XML can carry is refused.
+    if not guid.strip() or guid != clean_text(guid) or len(guid) > 740:
+        raise ValueError("It must be 1 to 740 characters without control characters.")
+    if find_episode_by_guid(session, show, guid) is not None:
+        raise Conflict(
+            f"The show has an episode with the guid {guid!r} already.",
+            {"guid": "The show has an episode with this guid already."},
+        )
+    return guid
+
+
+def _own_slug(session: Session, show: Show, value: str) -> str:
+    slug = fields.slug(value)
+    if _is_taken(session, show, slug):
+        sentence = f"The show has an episode {slug!r} already."
+        raise Conflict(sentence, {"slug": sentence})
+    return slug
+
+
+def _rename(session: Session, episode: Episode, value: str) -> None:
+    slug = fields.slug(value)
+    old = session.get(EpisodeSlug, (episode.show_id, slug))
+    if old is not None and old.episode_id == episode.id:
+        session.delete(old)
+        session.flush()
+    slug = _own_slug(session, episode.show, slug)
+    session.add(EpisodeSlug(show_id=episode.show_id, slug=episode.slug, episode_id=episode.id))
+    episode.slug = slug
+
+
+def _is_taken(session: Session, show: Show, slug: str) -> bool:
+    current = select(Episode.id).where(Episode.show_id == show.id, Episode.slug == slug)
+    if session.scalar(current) is not None:
+        return True
+    return session.get(EpisodeSlug, (show.id, slug)) is not None
+
+
+def _free_slug(session: Session, show: Show, wanted: str) -> str:
+    candidate, number = wanted, 2
+    while _is_taken(session, show, candidate):
+        candidate, number = f"{wanted}-{number}", number + 1
+    return candidate

@@ -1,0 +1,241 @@
+"""Feeds: rows become the values of a feed, the values become bytes, the bytes become a snapshot.
+
+Rendering happens in a worker when data changed, never when somebody asks. Two renders of the
+same rows are byte-identical.
+"""
+
+import gzip
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from podhost import __version__
+from podhost.artwork import artwork_url
+from podhost.audio import enclosure_url
+from podhost.changes import record_change
+from podhost.formats.markdown import NotesGuest, render_guests_html
+from podhost.formats.rss import FeedEpisode, FeedPerson, FeedShow, FeedTranscript, render_feed
+from podhost.models import Credit, Episode, Show, Snapshot
+from podhost.people import list_credits
+from podhost.shows import DEFAULT_CATEGORY, feed_path
+from podhost.transcripts import transcript_path
+
+# -9 takes five times as long for one per cent less.
+_GZIP_LEVEL = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a feed says that is not in the rows: where the world sees podhost, and its hubs."""
+
+    base_url: str
+    hubs: tuple[str, ...] = ()
+
+    @property
+    def made_with(self) -> str:
+        """Kept with each snapshot: a feed made with something else must be rendered again."""
+        return " ".join([__version__, self.base_url, *self.hubs])
+
+
+def render_show(session: Session, show: Show, site: Site) -> bytes:
+    """The bytes of the show's feed, from the rows. The show must have artwork.
+
+    Published episodes only, newest first; a scheduled one never appears before its time.
+    """
+    hosts = [credit for credit in list_credits(session, show, None)]
+    episodes = [
+        _feed_episode(show, episode, hosts, site.base_url)
+        for episode in published_episodes(session, show)
+    ]
+    return render_feed(_feed_show(show, hosts, site), episodes)
+
+
+def published_episodes(session: Session, show: Show) -> Sequence[Episode]:
+    """What stands in the feed, newest first, loaded with everything that the feed says of it."""
+    return session.scalars(
+        select(Episode)
+        .where(
+            Episode.show_id == show.id,
+            Episode.status == "published",
+            Episode.deleted_at.is_(None),
+        )
+        .order_by(Episode.published_at.desc(), Episode.id)
+        .options(
+            joinedload(Episode.audio),
+            joinedload(Episode.artwork),
+            selectinload(Episode.credits).joinedload(Credit.artwork),
+            selectinload(Episode.transcripts),
+        )
+    ).all()
+
+
+def store_snapshot(
+    session: Session, show: Show, body: bytes, *, show_version: int, site: Site, now: datetime
+) -> bool:
+    """Keep `body` as what polls are answered with; False when it is what they get already.
+
+    `show_version` is the version that was rendered: an older one than the snapshot's is ignored,
+    so that two workers cannot put an old feed in the place of a newer one. The show's row must be
+    locked by the caller.
+    """
+    snapshot = session.get(Snapshot, show.id)
+    if snapshot is not None and snapshot.show_version > show_version:
+        return False
+    sha256 = hashlib.sha256(body).hexdigest()
+    if snapshot is not None and snapshot.sha256 == sha256:
+        snapshot.show_version, snapshot.made_with = show_version, site.made_with
+        return False
+    last_modified = now.replace(microsecond=0)
+    if snapshot is None:
+        snapshot = Snapshot(show_id=show.id, version=0)
+        session.add(snapshot)
+    else:
+        # Whole seconds are all that If-Modified-Since can tell apart.
+        last_modified = max(last_modified, snapshot.last_modified + timedelta(seconds=1))
+    snapshot.version += 1
+    snapshot.show_version = show_version
+    snapshot.made_with = site.made_with
+    snapshot.sha256 = sha256
+    snapshot.size_bytes = len(body)
+    snapshot.body_gzip = gzip.compress(body, _GZIP_LEVEL, mtime=0)
+    snapshot.last_modified = last_modified
+    snapshot.rendered_at = now
+    record_change(session, "feed", show.id, now=now)
+    return True
+
+
+def find_snapshot(session: Session, show: Show) -> Snapshot | None:
+    """The feed as last rendered."""
+    return session.get(Snapshot, show.id)
+
+
+def snapshot_body(snapshot: Snapshot) -> bytes:
+    """The feed's bytes, not compressed."""
+    return gzip.decompress(snapshot.body_gzip)
+
+
+def stale_show_ids(session: Session, site: Site, *, compare_site: bool) -> Sequence[str]:
+    """Shows whose feed does not say what their rows say.
+
+    With `compare_site`, also those that were rendered for another address or by another version.
+    """
+    is_stale = or_(Snapshot.show_id.is_(None), Snapshot.show_version < Show.version)
+    if compare_site:
+        is_stale = or_(is_stale, Snapshot.made_with != site.made_with)
+    return session.scalars(
+        select(Show.id)
+        .outerjoin(Snapshot, Snapshot.show_id == Show.id)
+        .where(Show.deleted_at.is_(None), is_stale)
+    ).all()
+
+
+def episode_url(base_url: str, show: Show, episode: Episode) -> str:
+    """The episode's page: the one that the host names, else ours."""
+    return episode.link or f"{base_url}/{show.slug}/episodes/{episode.slug}"
+
+
+def episode_people(hosts: Sequence[Credit], credits: Sequence[Credit]) -> list[Credit]:
+    """Everybody on the episode. The show's people are repeated before its guests, because people
+    named in an episode replace the show's (podcast namespace), unless it names hosts of its own.
+    """
+    if not credits:
+        return []
+    if any(credit.role == "host" for credit in credits):
+        return list(credits)
+    named = {credit.person_id for credit in credits}
+    return [*(host for host in hosts if host.person_id not in named), *credits]
+
+
+def _feed_show(show: Show, hosts: Sequence[Credit], site: Site) -> FeedShow:
+    assert show.artwork is not None, "a show without artwork cannot be rendered"
+    own_feed_url = site.base_url + feed_path(show)
+    return FeedShow(
+        title=show.title,
+        url=show.link or f"{site.base_url}/{show.slug}/",
+        feed_url=own_feed_url,
+        description=show.description or show.title,
+        language=show.language,
+        author=show.author or show.title,
+        copyright=show.copyright,
+        explicit=show.explicit,
+        show_type=show.show_type,
+        categories=tuple((pair[0], pair[1]) for pair in show.categories or [DEFAULT_CATEGORY]),
+        artwork_url=artwork_url(site.base_url, show.artwork),
+        podcast_guid=show.podcast_guid,
+        changed_at=show.changed_at,
+        is_locked=show.is_locked,
+        medium=show.medium,
+        people=tuple(_feed_person(credit, site.base_url) for credit in hosts),
+        owner_name=show.owner_name,
+        owner_email=show.owner_email,
+        hub_urls=site.hubs,
+        new_feed_url=show.new_feed_url,
+        is_blocked=show.is_blocked,
+        is_complete=show.is_complete,
+    )
+
+
+def _feed_episode(
+    show: Show, episode: Episode, hosts: Sequence[Credit], base_url: str
+) -> FeedEpisode:
+    audio = episode.audio
+    assert audio is not None and episode.published_at is not None, "a published episode has both"
+    guests = [
+        NotesGuest(name=credit.name, url=credit.url, bio=credit.bio)
+        for credit in episode.credits
+        if credit.role == "guest"
+    ]
+    return FeedEpisode(
+        guid=episode.guid,
+        title=episode.title,
+        published_at=episode.published_at,
+        url=episode_url(base_url, show, episode),
+        # First what apps show in their two lines: who is heard.
+        notes_html=render_guests_html(guests) + episode.notes_html,
+        enclosure_url=enclosure_url(base_url, audio),
+        enclosure_size_bytes=audio.size_bytes,
+        enclosure_type=audio.mime_type,
+        duration_seconds=audio.duration_ms / 1000,
+        explicit=show.explicit if episode.explicit is None else episode.explicit,
+        episode_type=episode.episode_type,
+        season=episode.season,
+        season_name=episode.season_name,
+        number=episode.number,
+        artwork_url=artwork_url(base_url, episode.artwork) if episode.artwork else None,
+        people=tuple(
+            _feed_person(credit, base_url) for credit in episode_people(hosts, episode.credits)
+        ),
+        transcripts=tuple(
+            FeedTranscript(
+                url=base_url + transcript_path(transcript),
+                mime_type=transcript.mime_type,
+                language=transcript.language,
+            )
+            for transcript in episode.transcripts
+        ),
+        chapters_url=chapters_url(base_url, episode) if episode.chapters_changed_at else None,
+        is_blocked=episode.is_blocked,
+        author=episode.author,
+    )
+
+
+def chapters_url(base_url: str, episode: Episode) -> str:
+    """Where the episode's JSON chapters are."""
+    return f"{base_url}/chapters/{episode.id}.json"
+
+
+def _feed_person(credit: Credit, base_url: str) -> FeedPerson:
+    image_url = credit.image_url
+    if credit.artwork is not None:
+        image_url = artwork_url(base_url, credit.artwork, size=300)
+    return FeedPerson(
+        name=credit.name,
+        role=credit.role,
+        group=credit.group,
+        url=credit.url,
+        image_url=image_url,
+    )

@@ -1,0 +1,221 @@
+"""Readers for single given values, and the collector of what is wrong with them; no rows here.
+
+A reader takes what somebody gave and returns the value to keep, or raises ValueError with the
+sentence for that field. All wrong fields are reported at once.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from podhost.errors import Invalid
+from podhost.formats.categories import parse_category
+from podhost.formats.languages import is_language_code
+from podhost.formats.text import absolute_url, clean_text, plain_line, plain_text
+
+Reader = Callable[[Any], Any]
+
+LONGEST_LINE = 1_000
+# Show notes of 100 KB are taken; the feed has limits of its own.
+LONGEST_TEXT = 200_000
+_EMAIL = re.compile(r"[^\s@<>\"',;:\\]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+_SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
+
+
+class FieldErrors:
+    """Collects one sentence per wrong field, and at the end raises Invalid with all of them."""
+
+    def __init__(self) -> None:
+        self.sentences: dict[str, str] = {}
+
+    @contextmanager
+    def noting(self, name: str) -> Iterator[None]:
+        """Whatever is wrong inside the block is wrong with the field `name`."""
+        try:
+            yield
+        except ValueError as error:
+            self.sentences[name] = str(error)
+        except Invalid as error:
+            inner = {f"{name}.{key}": text for key, text in error.fields.items()}
+            self.sentences.update(inner or {name: error.message})
+
+    def raise_any(self) -> None:
+        """Raises Invalid when anything was noted."""
+        if self.sentences:
+            named = " ".join(f"{name}: {text}" for name, text in self.sentences.items())
+            raise Invalid(named, self.sentences)
+
+
+def apply_given(
+    row: object, given: msgspec.Struct, readers: dict[str, tuple[str, Reader]]
+) -> tuple[set[str], FieldErrors]:
+    """Put what was given onto `row`; fields that were not given stay as they are.
+
+    `readers` maps the given name to the row's attribute and the reader. Returns the names of the
+    attributes that really changed, and the errors so far.
+    """
+    errors = FieldErrors()
+    changed: set[str] = set()
+    outside = {field.name: field.encode_name for field in msgspec.structs.fields(given)}
+    for name, (attribute, reader) in readers.items():
+        value = getattr(given, name)
+        if value is msgspec.UNSET:
+            continue
+        with errors.noting(outside[name]):
+            kept = reader(value)
+            if getattr(row, attribute) != kept:
+                setattr(row, attribute, kept)
+                changed.add(attribute)
+    return changed, errors
+
+
+def changed_fields(
+    row: object, given: msgspec.Struct, readers: dict[str, tuple[str, Reader]]
+) -> list[str]:
+    """The names of what `apply_given` would change; the row stays as it is.
+
+    Raises Invalid with every wrong field.
+    """
+    errors = FieldErrors()
+    changed: list[str] = []
+    for name, (attribute, reader) in readers.items():
+        value = getattr(given, name)
+        if value is msgspec.UNSET:
+            continue
+        with errors.noting(name):
+            if getattr(row, attribute) != reader(value):
+                changed.append(name)
+    errors.raise_any()
+    return changed
+
+
+def required_line(value: str) -> str:
+    """One line of plain text, not empty."""
+    line = optional_line(value)
+    if not line:
+        raise ValueError("It must not be empty.")
+    return line
+
+
+def optional_line(value: str | None) -> str:
+    """One line of plain text; markup that was pasted with it is taken off."""
+    line = plain_line(value or "")
+    if len(line) > LONGEST_LINE:
+        raise ValueError(f"It has {len(line)} characters; {LONGEST_LINE} are the most.")
+    return line
+
+
+def line_or_none(value: str | None) -> str | None:
+    """One line of plain text; nothing is None."""
+    return optional_line(value) or None
+
+
+def paragraph(value: str | None) -> str:
+    """Plain text that may have line breaks."""
+    return _bounded(plain_text(value or ""))
+
+
+def markdown(value: str | None) -> str:
+    """Markdown as it was written, without the characters that no document may hold."""
+    return _bounded(clean_text(value or ""))
+
+
+def _bounded(text: str) -> str:
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"It has {len(text)} characters; {LONGEST_TEXT} are the most.")
+    return text
+
+
+def web_url(value: str | None) -> str | None:
+    """An absolute http or https address; nothing is None."""
+    if not value or not value.strip():
+        return None
+    if len(value) > 2_000:
+        raise ValueError("This address is too long; 2,000 characters are the most.")
+    try:
+        return absolute_url(value)
+    except ValueError:
+        raise ValueError(
+            "It must be a whole address that begins with https://, such as https://example.org/ann."
+        ) from None
+
+
+def email(value: str | None) -> str | None:
+    """An e-mail address; nothing is None."""
+    if not value or not value.strip():
+        return None
+    value = clean_text(value)
+    if len(value) > 254 or not _EMAIL.fullmatch(value):
+        raise ValueError("It must be an e-mail address such as ann@example.org.")
+    return value
+
+
+def language(value: str) -> str:
+    """A language code as feeds have it, for instance en or pt-br; lower case is the safest."""
+    code = clean_text(value).replace("_", "-").lower()
+    if not is_language_code(code):
+        raise ValueError(f"{value!r} is not a language code; write for instance en, es or pt-br.")
+    return code
+
+
+def time_zone(value: str) -> str:
+    """The name of a time zone, for instance Europe/Madrid."""
+    name = clean_text(value)
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        raise ValueError(
+            f"{value!r} is not a time zone; write for instance UTC or Europe/Madrid."
+        ) from None
+    return name
+
+
+def categories(value: list[Any]) -> list[list[str | None]]:
+    """Apple's categories as pairs of category and subcategory, without doubles, in order."""
+    pairs: list[list[str | None]] = []
+    for name in value:
+        pair = list(parse_category(name))
+        if pair not in pairs:
+            pairs.append(pair)
+    return pairs
+
+
+def slug(value: str) -> str:
+    """The part of an address that names a thing: lower-case ASCII letters, digits, hyphens."""
+    value = clean_text(value).lower()
+    if len(value) > 64 or not _SLUG.fullmatch(value):
+        raise ValueError(
+            "It stands in addresses, so it may have only lower-case letters a to z, digits and "
+            "single hyphens, at most 64 of them."
+        )
+    return value
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """A reader for one of a few words."""
+
+    def read(value: str) -> str:
+        word = clean_text(value).lower()
+        if word not in choices:
+            raise ValueError(f"It must be one of {', '.join(choices)}.")
+        return word
+
+    return read
+
+
+def positive_number(value: int | None) -> int | None:
+    """A season or an episode number: 1 and up (Apple); nothing is None."""
+    if value is None:
+        return None
+    if not 1 <= value <= 1_000_000:
+        raise ValueError("It must be a whole number from 1 up.")
+    return value
+
+
+def as_given(value: Any) -> Any:
+    """A value whose type says all."""
+    return value

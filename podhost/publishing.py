@@ -1,0 +1,86 @@
+"""What the world may see: publish, schedule, withdraw and delete an episode.
+
+draft -> scheduled -> published -> withdrawn -> published again. The date of what was out once
+does not change: apps sort by it and would announce the episode anew.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from podhost.episodes import episode_problems, touch_episode
+from podhost.errors import Conflict, Invalid
+from podhost.jobs import enqueue
+from podhost.models import Episode
+
+PUBLISH_EPISODE = "publish_episode"
+
+
+def publish_episode(
+    session: Session, episode: Episode, *, now: datetime, at: datetime | None = None
+) -> None:
+    """Publish now, or at the time `at` (aware): a time that has come means now, dated then.
+
+    What was published before keeps its date. Raises Invalid with what is missing.
+    """
+    _require_publishable(episode)
+    if at is not None and at > now:
+        if episode.status == "published":
+            raise Conflict("The episode is published already; withdraw it before scheduling it.")
+        episode.status, episode.published_at = "scheduled", at
+        enqueue(session, PUBLISH_EPISODE, episode.id, now=now, run_at=at)
+    else:
+        was_out = episode.status in ("published", "withdrawn") and episode.published_at is not None
+        if not was_out or at is not None:
+            episode.published_at = _free_second(session, episode, at or now)
+        episode.status = "published"
+    touch_episode(session, episode, now=now)
+
+
+def publish_due_episode(session: Session, episode: Episode, *, now: datetime) -> bool:
+    """Publish a scheduled episode whose time has come; False when it is not due (any more)."""
+    if episode.status != "scheduled" or episode.deleted_at is not None:
+        return False
+    if episode.published_at is None or episode.published_at > now:
+        return False
+    episode.published_at = _free_second(session, episode, episode.published_at)
+    episode.status = "published"
+    touch_episode(session, episode, now=now)
+    return True
+
+
+def withdraw_episode(session: Session, episode: Episode, *, now: datetime) -> None:
+    """Take the episode out of the feed; a scheduled one becomes a draft again."""
+    if episode.status == "scheduled":
+        episode.status, episode.published_at = "draft", None
+    elif episode.status == "published":
+        episode.status = "withdrawn"
+    else:
+        raise Conflict("Only a published or a scheduled episode can be withdrawn.")
+    touch_episode(session, episode, now=now)
+
+
+def delete_episode(session: Session, episode: Episode, *, now: datetime) -> None:
+    """Delete the episode; its guid stays used, its addresses answer 410."""
+    episode.deleted_at = now
+    touch_episode(session, episode, now=now)
+
+
+def _require_publishable(episode: Episode) -> None:
+    problems = episode_problems(episode)
+    if problems:
+        raise Invalid(problems[0], {"audio": problems[0]})
+
+
+def _free_second(session: Session, episode: Episode, wanted: datetime) -> datetime:
+    """Two episodes of a show never share a second: apps sort by it."""
+    moment = wanted.replace(microsecond=0)
+    taken = select(Episode.id).where(
+        Episode.show_id == episode.show_id,
+        Episode.id != episode.id,
+        Episode.status.in_(("published", "withdrawn")),
+    )
+    while session.scalar(taken.where(Episode.published_at == moment).limit(1)) is not None:
+        moment += timedelta(seconds=1)
+    return moment

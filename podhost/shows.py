@@ -1,0 +1,312 @@
+"""Shows: create, change, rename, delete, find; it renders nothing and touches no file.
+
+Every change that a reader of the feed could see goes through `touch_show`, the one place that
+raises the show's version and enqueues its rendering.
+"""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from podhost import fields
+from podhost.changes import record_change
+from podhost.db import new_id
+from podhost.errors import Conflict, Gone, Invalid, NotFound
+from podhost.formats.podcast_namespace import podcast_guid
+from podhost.formats.text import slugify
+from podhost.jobs import enqueue
+from podhost.models import Artwork, Show, ShowSlug
+from podhost.people import CreditInput, set_credits
+
+RENDER_SHOW = "render_show"
+
+# First parts of addresses that the program has, or may come to need.
+_RESERVED = """
+    about account accounts admin api app apps artwork assets audio auth chapters console
+    dashboard docs embed episodes favicon favicon.ico feed feeds files guests guest
+    health healthz help hub images import invitations join legal live login logout
+    metrics network oembed opml player podcast podhost privacy public readyz register
+    robots robots.txt rss search security sessions settings setup shows signup site
+    sitemap sitemap.xml static status studio support terms token tokens transcripts
+    uploads user users webhooks well-known www
+"""
+RESERVED_SLUGS = frozenset(_RESERVED.split())
+
+MEDIUMS = ("podcast", "music", "video", "film", "audiobook", "newsletter", "blog", "course")
+
+# Apple asks for a category; this one promises the least until the host chooses.
+DEFAULT_CATEGORY = ["Society & Culture", None]
+
+
+class ShowInput(msgspec.Struct, kw_only=True, rename={"show_type": "type"}):
+    """What a host may say of a show; fields that are not given stay as they are."""
+
+    title: str | UnsetType = UNSET
+    slug: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    link: str | UnsetType | None = UNSET
+    language: str | UnsetType = UNSET
+    author: str | UnsetType = UNSET
+    copyright: str | UnsetType | None = UNSET
+    owner_name: str | UnsetType | None = UNSET
+    owner_email: str | UnsetType | None = UNSET
+    explicit: bool | UnsetType = UNSET
+    show_type: str | UnsetType = UNSET
+    categories: list[str | list[str | None]] | UnsetType = UNSET
+    time_zone: str | UnsetType = UNSET
+    podcast_guid: str | UnsetType = UNSET
+    medium: str | UnsetType = UNSET
+    locked: bool | UnsetType = UNSET
+    blocked: bool | UnsetType = UNSET
+    complete: bool | UnsetType = UNSET
+    new_feed_url: str | UnsetType | None = UNSET
+    people: list[CreditInput] | UnsetType = UNSET
+
+
+def _guid(value: str) -> str:
+    try:
+        return str(uuid.UUID(value))
+    except ValueError:
+        raise ValueError("It must be a UUID, such as the podcast:guid of an old feed.") from None
+
+
+_READERS: dict[str, tuple[str, fields.Reader]] = {
+    "title": ("title", fields.required_line),
+    "description": ("description", fields.paragraph),
+    "link": ("link", fields.web_url),
+    "language": ("language", fields.language),
+    "author": ("author", fields.optional_line),
+    "copyright": ("copyright", fields.line_or_none),
+    "owner_name": ("owner_name", fields.line_or_none),
+    "owner_email": ("owner_email", fields.email),
+    "explicit": ("explicit", fields.as_given),
+    "show_type": ("show_type", fields.one_of("episodic", "serial")),
+    "categories": ("categories", fields.categories),
+    "time_zone": ("time_zone", fields.time_zone),
+    "podcast_guid": ("podcast_guid", _guid),
+    "medium": ("medium", fields.one_of(*MEDIUMS)),
+    "locked": ("is_locked", fields.as_given),
+    "blocked": ("is_blocked", fields.as_given),
+    "complete": ("is_complete", fields.as_given),
+    "new_feed_url": ("new_feed_url", fields.web_url),
+}
+
+
+def create_show(session: Session, given: ShowInput, *, base_url: str, now: datetime) -> Show:
+    """A new show. Raises Invalid with every wrong field, Conflict when the slug is taken."""
+    if given.title is UNSET:
+        raise Invalid("title: A show needs a title.", {"title": "A show needs a title."})
+    show = Show(
+        id=new_id(),
+        slug="",
+        title="",
+        description="",
+        language="en",
+        author="",
+        explicit=False,
+        show_type="episodic",
+        categories=[],
+        time_zone="UTC",
+        podcast_guid="",
+        medium="podcast",
+        is_locked=True,
+        is_blocked=False,
+        is_complete=False,
+        version=0,
+        created_at=now,
+        changed_at=now,
+    )
+    _, errors = fields.apply_given(show, given, _READERS)
+    with errors.noting("slug"):
+        if given.slug is not UNSET:
+            show.slug = _own_slug(session, given.slug)
+        elif show.title:
+            show.slug = _free_slug(session, slugify(show.title, fallback="show", max_chars=56))
+    errors.raise_any()
+    show.podcast_guid = show.podcast_guid or first_podcast_guid(base_url, show.slug)
+    session.add(show)
+    session.flush()
+    if given.people is not UNSET:
+        set_credits(session, show, None, given.people)
+    touch_show(session, show, now=now)
+    record_change(session, "show", show.id, now=now)
+    return show
+
+
+def change_show(session: Session, show: Show, given: ShowInput, *, now: datetime) -> bool:
+    """Change what was given; False when everything was so already.
+
+    Raises Invalid with every wrong field, Conflict when the slug is taken.
+    """
+    changed, errors = fields.apply_given(show, given, _READERS)
+    with errors.noting("slug"):
+        if given.slug is not UNSET and given.slug != show.slug:
+            _rename(session, show, given.slug)
+            changed.add("slug")
+    errors.raise_any()
+    if given.people is not UNSET and set_credits(session, show, None, given.people):
+        changed.add("people")
+    if changed:
+        touch_show(session, show, now=now)
+        record_change(session, "show", show.id, now=now)
+    return bool(changed)
+
+
+def changed_fields(show: Show, given: ShowInput) -> list[str]:
+    """Which plain fields `change_show` would change: not the slug and not the people.
+
+    Nothing is changed. Raises Invalid with every wrong field.
+    """
+    return fields.changed_fields(show, given, _READERS)
+
+
+def set_show_artwork(session: Session, show: Show, artwork: Artwork, *, now: datetime) -> bool:
+    """Give the show its artwork; False when it is the same picture."""
+    if show.artwork_id == artwork.id:
+        return False
+    show.artwork_id, show.artwork = artwork.id, artwork
+    touch_show(session, show, now=now)
+    record_change(session, "show", show.id, now=now)
+    return True
+
+
+def delete_show(session: Session, show: Show, *, now: datetime) -> None:
+    """Take the show off the air; its addresses answer 410 from now on and its slug stays taken."""
+    show.deleted_at = now
+    touch_show(session, show, now=now)
+    record_change(session, "show", show.id, now=now)
+
+
+def touch_show(session: Session, show: Show, *, now: datetime) -> None:
+    """The show's feed may have to say something else now: raise its version, enqueue rendering."""
+    show.version += 1
+    show.changed_at = now
+    enqueue(session, RENDER_SHOW, show.id, now=now, run_at=now)
+
+
+def find_show(session: Session, slug: str) -> Show | None:
+    """The show with this slug, also by a slug that it once had; deleted ones too."""
+    show = session.scalar(select(Show).where(Show.slug == slug))
+    if show is None:
+        old = session.get(ShowSlug, slug)
+        show = session.get(Show, old.show_id) if old else None
+    return show
+
+
+def get_show(session: Session, slug: str, *, lock: bool = False) -> Show:
+    """The show with this slug; with `lock`, no other transaction can change it until commit.
+
+    Raises NotFound, or Gone when it was deleted.
+    """
+    show = find_show(session, slug)
+    if show is None:
+        raise NotFound(f"There is no show {slug!r} here.")
+    if show.deleted_at is not None:
+        raise Gone(f"The show {slug!r} was deleted.")
+    if lock:
+        lock_show(session, show.id)
+    return show
+
+
+def lock_show(session: Session, show_id: str) -> None:
+    """Wait for other writers of this show; on SQLite the write transaction has done so already."""
+    # Only the show's row: PostgreSQL cannot lock the artwork that is loaded with it.
+    session.get(Show, show_id, with_for_update={"of": Show}, populate_existing=True)
+
+
+def list_shows(session: Session) -> Sequence[Show]:
+    """All shows that are not deleted, by title."""
+    rows = session.scalars(select(Show).where(Show.deleted_at.is_(None)))
+    return sorted(rows, key=lambda show: (show.title.casefold(), show.id))
+
+
+def show_warnings(show: Show) -> list[str]:
+    """What directories will miss, each with what to do about it."""
+    warnings = []
+    if not show.categories:
+        warnings.append(
+            "Apple Podcasts asks for a category; until you choose one, the feed says "
+            f"{DEFAULT_CATEGORY[0]}."
+        )
+    if not show.description:
+        warnings.append(
+            "Apple Podcasts asks for a description; until you write one, it is the title."
+        )
+    if not show.author:
+        warnings.append("Nobody is named as the author; until then, the feed names the title.")
+    if show.artwork is None or show.artwork.is_placeholder:
+        warnings.append(
+            "The show has no artwork of its own yet; a plain pattern stands in for it. "
+            "Apple Podcasts wants a square picture of 1400 to 3000 pixels."
+        )
+    if len(show.title) > 255:
+        warnings.append("The title has more than 255 characters; the feed shows the first ones.")
+    return warnings
+
+
+def feed_path(show: Show) -> str:
+    """The path of the show's feed below the base URL."""
+    return f"/{show.slug}/feed.xml"
+
+
+def first_podcast_guid(base_url: str, slug: str) -> str:
+    """The show's podcast:guid for life: from its first feed URL, as the podcast namespace says.
+
+    Random while the base URL is no public address, or every show named like this one on
+    somebody's laptop would share it.
+    """
+    if is_public(base_url):
+        return podcast_guid(f"{base_url}/{slug}/feed.xml")
+    return str(uuid.uuid4())
+
+
+def is_public(url: str) -> bool:
+    """True when `url` could be seen from the internet, judged by its host name alone."""
+    host = (urlsplit(url).hostname or "").rstrip(".").lower()
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        suffix = host.rpartition(".")[2]
+        return "." in host and suffix not in ("localhost", "local", "internal", "lan", "test")
+
+
+def _own_slug(session: Session, value: str) -> str:
+    slug = fields.slug(value)
+    if slug in RESERVED_SLUGS:
+        raise ValueError(f"The name {slug!r} is used by podhost itself; choose another.")
+    if _is_taken(session, slug):
+        raise Conflict(
+            f"There is a show {slug!r} already; choose another name.",
+            {"slug": f"There is a show {slug!r} already."},
+        )
+    return slug
+
+
+def _rename(session: Session, show: Show, value: str) -> None:
+    slug = fields.slug(value)
+    old = session.get(ShowSlug, slug)
+    if old is not None and old.show_id == show.id:
+        # Back to a name that it once had.
+        session.delete(old)
+        session.flush()
+    slug = _own_slug(session, slug)
+    session.add(ShowSlug(slug=show.slug, show_id=show.id))
+    show.slug = slug
+
+
+def _is_taken(session: Session, slug: str) -> bool:
+    return find_show(session, slug) is not None
+
+
+def _free_slug(session: Session, wanted: str) -> str:
+    candidate, number = wanted, 2
+    while candidate in RESERVED_SLUGS or _is_taken(session, candidate):
+        candidate, number = f"{wanted}-{number}", number + 1
+    return candidate

@@ -1,0 +1,143 @@
+"""The sweep: finds what an enqueue lost, and removes what nobody needs any more.
+
+Jobs speed things up, but state decides: what is due can always be seen from the rows.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, exists, or_, select
+from sqlalchemy.orm import Session
+
+from podhost.audio import INCOMING
+from podhost.changes import prune_changes, record_change
+from podhost.db import Database
+from podhost.feeds import Site, stale_show_ids
+from podhost.jobs import enqueue
+from podhost.models import (
+    Artwork,
+    Audio,
+    Chapter,
+    Credit,
+    Episode,
+    Fact,
+    Job,
+    Person,
+    Show,
+    Transcript,
+)
+from podhost.publishing import PUBLISH_EPISODE
+from podhost.shows import RENDER_SHOW
+from podhost.storage import Storage
+
+CLEAN_UP_EVERY = timedelta(hours=1)
+_CLEANED_AT = "cleaned_at"
+
+log = logging.getLogger(__name__)
+
+# An upload stores its file before its row is written; until then the object has no row.
+ORPHAN_AGE = timedelta(hours=24)
+# Apps hold the old address for a while, and go on with broken-off downloads.
+REPLACED_AUDIO_KEPT = timedelta(days=30)
+
+
+def enqueue_missed(database: Database, site: Site, *, compare_site: bool, now: datetime) -> int:
+    """Enqueue what is due by the rows and not waiting; how much that was.
+
+    What gave up after many tries is left alone until something changes.
+    """
+    with database.read() as session:
+        known = {(kind, key) for kind, key in session.execute(select(Job.kind, Job.key))}
+        missed = [(RENDER_SHOW, show_id) for show_id in _stale(session, site, compare_site)]
+        missed += [(PUBLISH_EPISODE, episode_id) for episode_id in _due(session, now)]
+        missed = [work for work in missed if work not in known]
+    if missed:
+        with database.write() as session:
+            for kind, key in missed:
+                enqueue(session, kind, key, now=now, run_at=now)
+    return len(missed)
+
+
+def _stale(session: Session, site: Site, compare_site: bool) -> list[str]:
+    return list(stale_show_ids(session, site, compare_site=compare_site))
+
+
+def _due(session: Session, now: datetime) -> list[str]:
+    return list(
+        session.scalars(
+            select(Episode.id).where(
+                Episode.status == "scheduled",
+                Episode.published_at <= now,
+                Episode.deleted_at.is_(None),
+            )
+        )
+    )
+
+
+def claim_clean_up(database: Database, *, now: datetime) -> bool:
+    """True for one caller an hour among all workers, who then calls `remove_unneeded`."""
+    with database.write() as session:
+        last = session.get(Fact, _CLEANED_AT, with_for_update=True)
+        # A date in the future is left by a clock that has been set back since.
+        if last is not None:
+            age = now - datetime.fromisoformat(last.value)
+            if timedelta(0) <= age < CLEAN_UP_EVERY:
+                return False
+        session.merge(Fact(name=_CLEANED_AT, value=now.isoformat()))
+    return True
+
+
+def remove_unneeded(database: Database, storage: Storage, *, now: datetime) -> None:
+    """Old change log lines, replaced audio, unused pictures, objects without a row."""
+    with database.write() as session:
+        prune_changes(session, now=now)
+        _forget_unused_artwork(session, now)
+    _purge_replaced_audio(database, storage, now)
+    for key in find_orphans(database, storage, now=now):
+        log.info("removing an object that no row knows", extra={"storage_key": key})
+        storage.delete(key)
+    storage.sweep_temporary(ORPHAN_AGE.total_seconds())
+
+
+def find_orphans(database: Database, storage: Storage, *, now: datetime) -> list[str]:
+    """Keys of stored objects that no row knows and that are too old to belong to an upload."""
+    with database.read() as session:
+        known = set(session.scalars(select(Audio.storage_key).where(Audio.purged_at.is_(None))))
+        known |= set(session.scalars(select(Transcript.storage_key)))
+        pictures = set(session.scalars(select(Artwork.id)))
+    orphans = []
+    for prefix in ("audio/", "transcripts/", "artwork/"):
+        for stat in storage.list(prefix):
+            is_known = (
+                stat.key.split("/")[1] in pictures if prefix == "artwork/" else stat.key in known
+            )
+            if not is_known and stat.modified_at < now - ORPHAN_AGE:
+                orphans.append(stat.key)
+    assert not any(key.startswith(INCOMING) for key in orphans)
+    return orphans
+
+
+def _forget_unused_artwork(session: Session, now: datetime) -> None:
+    used = or_(
+        *(
+            exists().where(table.artwork_id == Artwork.id)
+            for table in (Show, Episode, Person, Credit, Chapter)
+        )
+    )
+    session.execute(delete(Artwork).where(~used, Artwork.created_at < now - ORPHAN_AGE))
+
+
+def _purge_replaced_audio(database: Database, storage: Storage, now: datetime) -> None:
+    with database.read() as session:
+        old = session.execute(
+            select(Audio.id, Audio.storage_key, Audio.episode_id).where(
+                Audio.replaced_at < now - REPLACED_AUDIO_KEPT, Audio.purged_at.is_(None)
+            )
+        ).all()
+    for audio_id, storage_key, episode_id in old:
+        # The row first: its address redirects from then on, and a crash leaves only an orphan.
+        with database.write() as session:
+            audio = session.get_one(Audio, audio_id)
+            audio.purged_at = now
+            record_change(session, "episode", episode_id, now=now)
+        storage.delete(storage_key)

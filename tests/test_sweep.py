@@ -1,0 +1,127 @@
+"""The sweep: mends what was missed, removes what nobody needs, and nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from podhost import sweep
+from podhost.audio import prepare_audio_file
+from podhost.episodes import get_episode, replace_audio
+from podhost.errors import NotFound
+from podhost.instance import Instance
+from podhost.models import Artwork, Audio, Job, Snapshot
+from podhost.shows import get_show
+from podhost.worker import run_due_jobs, run_sweep
+from tests.audio_files import lame
+from tests.conftest import FrozenClock
+from tests.making import feed_body, make_episode, make_show
+
+
+def test_a_feed_whose_job_was_lost_is_rendered(instance: Instance) -> None:
+    show = make_show(instance)
+    with instance.database.write() as session:
+        session.query(Job).delete()
+    assert run_sweep(instance) == 1
+    assert b"Tide Tables" in feed_body(instance, show)
+    assert run_sweep(instance) == 0
+
+
+def test_a_new_base_url_renders_every_feed_anew(instance: Instance) -> None:
+    show = make_show(instance)
+    feed_body(instance, show)
+    instance.base_url = "https://new.example"
+    assert run_sweep(instance) == 1
+    assert b"https://new.example/tide-tables/feed.xml" in feed_body(instance, show)
+
+
+def test_work_that_gave_up_is_not_enqueued_again_and_again(instance: Instance) -> None:
+    make_show(instance)
+    with instance.database.write() as session:
+        session.query(Job).one().status = "failed"
+    assert run_sweep(instance) == 0
+
+
+def test_replaced_audio_goes_after_its_time_and_its_row_says_so(
+    instance: Instance, mp3: Path, tmp_path: Path, clock: FrozenClock
+) -> None:
+    episode = make_episode(instance, make_show(instance), mp3)
+    new = tmp_path / "new.mp3"
+    new.write_bytes(lame(12))
+    prepared = prepare_audio_file(instance.storage, new)
+    with instance.database.write() as session:
+        row = get_episode(session, get_show(session, episode.show.slug, lock=True), episode.id)
+        replace_audio(session, row, prepared, now=instance.now())
+    assert episode.audio is not None
+    old_key = episode.audio.storage_key
+    clock.advance(days=29)
+    sweep.remove_unneeded(instance.database, instance.storage, now=instance.now())
+    assert instance.storage.size(old_key)
+    clock.advance(days=2)
+    sweep.remove_unneeded(instance.database, instance.storage, now=instance.now())
+    with pytest.raises(NotFound):
+        instance.storage.size(old_key)
+    assert instance.storage.size(prepared.storage_key)
+    with instance.database.read() as session:
+        assert [
+            audio.purged_at is None for audio in session.query(Audio).order_by(Audio.revision)
+        ] == [
+            False,
+            True,
+        ]
+
+
+def test_objects_without_a_row_go_and_those_with_one_stay(
+    instance: Instance, mp3: Path, clock: FrozenClock
+) -> None:
+    episode = make_episode(instance, make_show(instance), mp3)
+    assert episode.audio is not None
+    for key in ("audio/0.mp3", "artwork/0/300.jpg", "transcripts/0.vtt", "incoming/mine.mp3"):
+        instance.storage.put_bytes(key, b"x", content_type="text/plain")
+    clock.advance(days=3650)
+    sweep.remove_unneeded(instance.database, instance.storage, now=instance.now())
+    left = {stat.key for stat in instance.storage.list()}
+    assert left == {episode.audio.storage_key, "incoming/mine.mp3"}
+
+
+def test_unused_artwork_goes_and_used_artwork_stays(instance: Instance, clock: FrozenClock) -> None:
+    show = make_show(instance)
+    with instance.database.write() as session:
+        session.add(
+            Artwork(
+                id="unused",
+                source_sha256="1" * 64,
+                mime_type="image/jpeg",
+                width=1,
+                height=1,
+                sizes=[],
+                created_at=instance.now(),
+            )
+        )
+    clock.advance(days=2)
+    sweep.remove_unneeded(instance.database, instance.storage, now=instance.now())
+    with instance.database.read() as session:
+        assert [artwork.id for artwork in session.query(Artwork)] == [show.artwork_id]
+
+
+def test_cleaning_up_is_done_once_an_hour_by_one_worker(
+    instance: Instance, clock: FrozenClock
+) -> None:
+    assert sweep.claim_clean_up(instance.database, now=instance.now())
+    assert not sweep.claim_clean_up(instance.database, now=instance.now())
+    clock.advance(hours=1)
+    assert sweep.claim_clean_up(instance.database, now=instance.now())
+    clock.advance(days=-30)
+    assert sweep.claim_clean_up(instance.database, now=instance.now())
+
+
+def test_a_feed_is_not_stored_twice_for_nothing(instance: Instance, clock: FrozenClock) -> None:
+    show = make_show(instance)
+    first = feed_body(instance, show)
+    clock.advance(hours=1)
+    with instance.database.write() as session:
+        session.query(Snapshot).one().made_with = "an older podhost"
+    run_sweep(instance)
+    run_due_jobs(instance)
+    assert feed_body(instance, show) == first
+    with instance.database.read() as session:
+        assert session.query(Snapshot).one().version == 1
