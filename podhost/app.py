@@ -1,0 +1,317 @@
+"""The web application: the table of routes, what surrounds every request, start and end.
+
+It decides nothing about shows; polls and audio never come as far as here (web/delivery.py).
+"""
+
+import asyncio
+import logging
+import os
+import re
+import secrets
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders, State
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from podhost import logs
+from podhost.catalogue import Catalogue
+from podhost.config import read_settings
+from podhost.downloads import RequestSpool
+from podhost.errors import PodhostError
+from podhost.instance import Instance, open_instance
+from podhost.logs import configure_logging
+from podhost.traffic import Numbers, Traffic
+from podhost.web import operations
+from podhost.web.auth import challenge
+from podhost.web.delivery import Delivery
+from podhost.web.responses import error_json, error_status
+
+logger = logging.getLogger("podhost.requests")
+
+API = "/api/v1"
+SPOOL_FOLDER = "spool"
+RETRY_AFTER_SECONDS = 5
+# Late enough not to compete with the start itself.
+WARM_UP_SECONDS = 1.0
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_LONGEST_LOGGED_PATH = 500
+# What the client gave up waiting for; nginx's number for it.
+_CLIENT_CLOSED_REQUEST = 499
+
+
+def create_app(instance: Instance, run_folder: Path | None = None) -> ASGIApp:
+    """The application of one serving process.
+
+    `run_folder` is where the processes of one server leave their numbers for each other; without
+    it /metrics speaks of this process alone.
+    """
+    return Application(instance, run_folder)
+
+
+def from_environment() -> ASGIApp:
+    """The application as the environment describes it, for an ASGI server of one's own.
+
+    Raises Invalid or Unavailable with a sentence.
+    """
+    settings = read_settings(os.environ)
+    configure_logging(settings)
+    instance = open_instance(settings)
+    # Nobody else knows of this instance, so it ends with the application.
+    return Application(instance, None, on_end=instance.close)
+
+
+class Application:
+    """Delivery in front, then the log, then errors, then the routes.
+
+    Handlers find the instance as `request.app.state.instance`.
+    """
+
+    def __init__(
+        self,
+        instance: Instance,
+        run_folder: Path | None,
+        *,
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._on_end = on_end
+        self.state = State()
+        self.state.instance = instance
+        self.state.traffic = self._traffic = Traffic(run_folder)
+        self._catalogue = Catalogue(instance)
+        self._spool = RequestSpool(instance.settings.data / SPOOL_FOLDER, instance.clock)
+        self._traffic.sources.append(self._add_numbers)
+        self._api = LaterRoutes(_api_routes)
+        self._site = LaterRoutes(_site_routes)
+        routes = [
+            *operations.routes(instance, self._traffic),
+            Mount(API, app=self._api),
+            Mount("", app=self._site),
+        ]
+        router = Router(routes, redirect_slashes=False, lifespan=self._lifespan)
+        inner = RequestLog(ErrorAnswers(router, self), self._traffic)
+        self._delivery = Delivery(inner, instance, self._catalogue, self._spool)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the lifespan."""
+        await self._delivery(scope, receive, send)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: object) -> AsyncIterator[None]:
+        await run_in_threadpool(self._catalogue.start)
+        self._spool.start()
+        self._traffic.start()
+        warming = asyncio.get_running_loop().call_later(WARM_UP_SECONDS, self._warm_up)
+        try:
+            yield
+        finally:
+            warming.cancel()
+            # Sealing comes first: whatever hangs after it loses no record.
+            await run_in_threadpool(self._spool.stop)
+            await run_in_threadpool(self._traffic.stop)
+            await run_in_threadpool(self._catalogue.stop)
+            self._delivery.close()
+            self._on_end()
+
+    def _warm_up(self) -> None:
+        """Load the routes that nobody has asked for yet, beside what is being served."""
+        for routes in (self._api, self._site):
+            threading.Thread(target=routes.load, name="warm-up", daemon=True).start()
+
+    def _add_numbers(self, numbers: Numbers) -> None:
+        """What the hot path counts for itself."""
+        spool = self._spool
+        numbers.add_answers({key: (count, 0) for key, count in spool.counts.copy().items()})
+        numbers.sums["spool_dropped"] = spool.dropped
+        numbers.sums["spool_failed_writes"] = spool.failed_writes
+        numbers.states["spool_backlog"] = len(spool._pending)
+        numbers.states["feeds_in_memory"] = len(self._catalogue.feeds)
+        numbers.states["cache_bytes"] = self._catalogue.used_bytes
+
+
+class LaterRoutes:
+    """Routes whose modules are imported by the first request, or by the warm-up before it.
+
+    The API and the pages bring most of all modules; feeds and audio, which listeners wait for
+    after a restart, need none of them.
+    """
+
+    def __init__(self, routes: Callable[[], Sequence[BaseRoute]]) -> None:
+        self._routes = routes
+        self._router: Router | None = None
+
+    def load(self) -> Router:
+        """Import what is needed; called in a thread. Doing it twice is harmless."""
+        if self._router is None:
+            self._router = Router(self._routes(), redirect_slashes=False)
+        return self._router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        router = self._router
+        if router is None:
+            router = await run_in_threadpool(self.load)
+        await router(scope, receive, send)
+
+
+def _api_routes() -> Sequence[BaseRoute]:
+    from podhost.web import api
+
+    return api.routes
+
+
+def _site_routes() -> Sequence[BaseRoute]:
+    from podhost.web import site
+
+    return site.routes
+
+
+class RequestLog:
+    """Gives every request an id and leaves one line in the log for it."""
+
+    def __init__(self, app: ASGIApp, traffic: Traffic) -> None:
+        self._app = app
+        self._traffic = traffic
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and note how it was answered."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        identity = _request_id(scope)
+        # Each request is a task with a context of its own, so nothing has to be set back; and
+        # uvicorn's own lines about this request carry the id too.
+        logs.request_id.set(identity)
+        started_at = time.perf_counter()
+        status, sent_bytes = _CLIENT_CLOSED_REQUEST, 0
+
+        async def send_noting(message: Message) -> None:
+            nonlocal status, sent_bytes
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(raw=message.setdefault("headers", []))["X-Request-ID"] = identity
+            elif scope["method"] != "HEAD":
+                sent_bytes += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noting)
+        finally:
+            self._traffic.count(_surface(scope["path"]), status, sent_bytes)
+            _log_request(scope, status, sent_bytes, time.perf_counter() - started_at)
+
+
+def _request_id(scope: Scope) -> str:
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _surface(path: str) -> str:
+    if path.startswith("/api/"):
+        return "api"
+    return "operations" if path in operations.PATHS else "site"
+
+
+def _log_request(scope: Scope, status: int, sent_bytes: int, seconds: float) -> None:
+    client = scope.get("client")
+    # Never the query: what people search for, and sometimes secrets, stand in it.
+    logger.info(
+        "request",
+        extra={
+            "method": scope["method"],
+            "path": scope["path"][:_LONGEST_LOGGED_PATH],
+            "status": status,
+            "ms": round(seconds * 1000, 1),
+            "bytes": sent_bytes,
+            "client": client[0] if client else "",
+        },
+    )
+
+
+class ErrorAnswers:
+    """Turns what handlers raise into answers, in the one shape for programs or as a page."""
+
+    def __init__(self, app: ASGIApp, application: Application) -> None:
+        self._app = app
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; whatever is raised is answered here."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope["app"] = self._application
+        is_started = False
+
+        async def send_noting(message: Message) -> None:
+            nonlocal is_started
+            is_started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noting)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            if is_started:
+                # Too late for an answer; the server cuts the connection, so that nobody takes
+                # half of it for the whole.
+                raise
+            await _error_answer(scope, error)(scope, receive, send)
+
+
+def _error_answer(scope: Scope, error: Exception) -> Response:
+    headers: dict[str, str] = {}
+    if isinstance(error, PodhostError):
+        code, message, fields = error.code, error.message, error.fields
+        status = error_status(code)
+    elif isinstance(error, HTTPException):
+        status, fields = error.status_code, {}
+        code, message = _http_error(scope, error)
+        headers.update(error.headers or {})
+    else:
+        logger.error("request failed", exc_info=error)
+        status, code, fields = 500, "internal", {}
+        message = (
+            "Something went wrong inside podhost; it is not your fault. "
+            f"The log says more under the request id {logs.request_id.get()}."
+        )
+    if status == 401:
+        headers["WWW-Authenticate"] = challenge(Request(scope))
+    if status == 503:
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return _answer(scope, status, error_json(code, message, fields), message, headers)
+
+
+def _http_error(scope: Scope, error: HTTPException) -> tuple[str, str]:
+    """Code and sentence for what starlette refuses by itself."""
+    if error.status_code == 404:
+        return "not_found", "There is no such address."
+    if error.status_code == 405:
+        allowed = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
+        return "method_not_allowed", f"This address takes {allowed}, not {scope['method']}."
+    code = "too_large" if error.status_code == 413 else "invalid"
+    return code, error.detail.rstrip(".") + "."
+
+
+def _answer(
+    scope: Scope, status: int, body: bytes, message: str, headers: dict[str, str]
+) -> Response:
+    is_for_people = "text/html" in Headers(scope=scope).get("accept", "")
+    if is_for_people and _surface(scope["path"]) == "site":
+        from podhost.web.site import error_page
+
+        response = error_page(status, message)
+    else:
+        response = Response(body, status, media_type="application/json")
+        response.headers["Cache-Control"] = "no-store"
+    response.headers.update(headers)
+    return response

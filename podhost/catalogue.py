@@ -1,0 +1,488 @@
+"""What a serving process holds in memory for podcast apps; it sends nothing and changes no row.
+
+Polls and audio requests are answered from here without a query. One thread follows the change
+log and replaces what changed; while the database is away, what is here goes on being served.
+All methods may be called from any thread; those named load_ block on the database or storage.
+"""
+
+import gzip
+import hashlib
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, TypeVar
+from urllib.parse import quote
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from podhost.artwork import artwork_url, storage_key
+from podhost.audio import enclosure_url
+from podhost.catalogue_entries import (
+    ENTRY_BYTES,
+    IMMUTABLE_CACHE_CONTROL,
+    AudioTarget,
+    EpisodeAudio,
+    Feed,
+    Memory,
+    SideFile,
+)
+from podhost.changes import KEPT, changes_since, last_change
+from podhost.errors import NotFound, Unavailable
+from podhost.formats import chapters as chapter_format
+from podhost.instance import Instance
+from podhost.models import (
+    Artwork,
+    Audio,
+    Change,
+    Chapter,
+    Episode,
+    Show,
+    ShowSlug,
+    Snapshot,
+    Transcript,
+)
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+FOLLOW_SECONDS = 0.25
+_SLOWEST_FOLLOW_SECONDS = 5.0
+_COMPLAINT_SECONDS = 60.0
+# Chapter pictures are small on a telephone.
+_CHAPTER_PICTURE_PIXELS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class KnownShow:
+    """Where a slug leads: to its show, whose slug may be another one by now."""
+
+    show_id: str
+    slug: str
+    is_deleted: bool
+
+
+NO_EPISODE: Final = 404
+GONE: Final = 410
+
+
+class Catalogue:
+    """Slugs, feeds, audio and side files of one serving process."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        budget = instance.settings.memory_cache_mb * 1024 * 1024
+        self._feeds: Memory[Feed] = Memory(budget * 5 // 8)
+        self._episodes: Memory[EpisodeAudio] = Memory(budget // 8)
+        # Ids that do not exist have room of their own: asking for many of them must not push
+        # out what exists.
+        self._unknown: Memory[EpisodeAudio] = Memory(budget // 32)
+        self._sides: Memory[SideFile] = Memory(budget // 8)
+        self._side_limit_bytes = budget // 64
+        # For the hot path: read only, by path and by episode id.
+        self.feeds = self._feeds.entries
+        self._shows: dict[str, KnownShow] = {}
+        self._slugs_of: dict[str, tuple[str, ...]] = {}
+        self._lock = threading.Lock()
+        self._rounds = 0
+        self._seq = -1
+        self._seen_at = instance.now()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._failing_since: datetime | None = None
+        self._complained_at: datetime | None = None
+
+    # Reading from memory
+
+    def find_show(self, slug: str) -> KnownShow | None:
+        """The show that has or had this slug; None: nobody ever had it. Never queries."""
+        return self._shows.get(slug)
+
+    def find_episode(self, episode_id: str) -> EpisodeAudio | None:
+        """What is known of an episode's audio; None: it has to be loaded."""
+        entry = self._episodes.entries.get(episode_id) or self._unknown.entries.get(episode_id)
+        if entry is not None:
+            entry.was_used = True
+        return entry
+
+    def find_side_file(self, path: str) -> SideFile | None:
+        """An artwork, chapters or transcript answer by its path; None: it has to be loaded."""
+        entry = self._sides.entries.get(path)
+        if entry is not None:
+            entry.was_used = True
+        return entry
+
+    @property
+    def used_bytes(self) -> int:
+        """Memory held, as far as it is counted."""
+        memories: tuple[Memory[Any], ...] = (
+            self._feeds, self._episodes, self._unknown, self._sides,
+        )  # fmt: skip
+        return sum(memory.used_bytes for memory in memories)
+
+    # Loading
+
+    def load_feed(self, show: KnownShow) -> Feed | None:
+        """Read a show's snapshot; None: nothing was rendered yet. Raises Unavailable."""
+
+        def read() -> Feed | None:
+            with self._instance.database.read() as session:
+                snapshot = session.get(Snapshot, show.show_id)
+            if snapshot is None:
+                return None
+            path = f"/{show.slug}/feed.xml"
+            return Feed(snapshot, path, self._links(path))
+
+        def keep(feed: Feed | None) -> None:
+            if feed is not None and self._shows.get(show.slug) == show:
+                self._feeds.put(feed.path, feed)
+
+        return self._load(read, keep)
+
+    def load_identity(self, feed: Feed) -> bytes:
+        """The feed's bytes without gzip, kept beside the compressed ones from now on."""
+        body = feed.body_identity
+        if body is None:
+            body = gzip.decompress(feed.body_gzip)
+            with self._lock:
+                is_first = feed.body_identity is None
+                feed.body_identity = body
+            if is_first:
+                self._feeds.grow(feed.path, feed, len(body))
+        return body
+
+    def load_episode(self, episode_id: str) -> EpisodeAudio:
+        """Read who may have an episode's audio and where it lies. Raises Unavailable."""
+
+        def keep(entry: EpisodeAudio) -> None:
+            memory = self._episodes if entry.show_id else self._unknown
+            memory.put(episode_id, entry)
+
+        return self._load(lambda: self._read_episode(episode_id), keep)
+
+    def load_side_file(self, path: str) -> SideFile:
+        """Read artwork, chapters or a transcript by the path of its URL. Raises Unavailable."""
+
+        def keep(side: SideFile) -> None:
+            # What does not exist is not kept, for nobody would say when it does; and a few large
+            # pictures must not push out everything else.
+            if side.status != 200 and not side.owner_ids:
+                return
+            if side.size_bytes <= max(self._side_limit_bytes, 2 * ENTRY_BYTES):
+                self._sides.put(path, side)
+
+        return self._load(lambda: self._read_side_file(path), keep)
+
+    def _load(self, read: Callable[[], T], keep: Callable[[T], None]) -> T:
+        """Read and keep, unless a change was applied meanwhile: then what was read may be old."""
+        for _ in range(3):
+            rounds = self._rounds
+            found = read()
+            with self._lock:
+                if rounds == self._rounds:
+                    keep(found)
+                    return found
+        return found
+
+    def _links(self, path: str) -> bytes:
+        links = [(self._instance.base_url + path, "self")]
+        links += [(hub, "hub") for hub in self._instance.settings.hubs]
+        return ", ".join(f'<{_ascii(url)}>; rel="{name}"' for url, name in links).encode("ascii")
+
+    def _read_episode(self, episode_id: str) -> EpisodeAudio:
+        with self._instance.database.read() as session:
+            found = session.execute(
+                select(Episode, Show.deleted_at)
+                .join(Show, Episode.show_id == Show.id)
+                .where(Episode.id == episode_id)
+            ).one_or_none()
+            if found is None:
+                return EpisodeAudio(404)
+            episode, show_deleted_at = found
+            rows = session.scalars(select(Audio).where(Audio.episode_id == episode_id)).all()
+        current = next((row for row in rows if row.replaced_at is None), None)
+        return EpisodeAudio(
+            _status(episode, show_deleted_at),
+            episode.show_id,
+            {str(row.revision): self._target(row, episode.show_id) for row in rows},
+            enclosure_url(self._instance.base_url, current)
+            if current is not None and current.purged_at is None
+            else None,
+        )
+
+    def _target(self, row: Audio, show_id: str) -> AudioTarget:
+        path = self._instance.storage.local_path(row.storage_key)
+        return AudioTarget(row, show_id, None if path is None else str(path))
+
+    def _read_side_file(self, path: str) -> SideFile:
+        parts = path.split("/")
+        if len(parts) == 4 and parts[1] == "artwork":
+            return self._read_artwork(parts[2], parts[3])
+        if len(parts) == 3 and parts[1] == "chapters" and parts[2].endswith(".json"):
+            return self._read_chapters(parts[2].removesuffix(".json"))
+        if len(parts) == 4 and parts[1] == "transcripts":
+            return self._read_transcript(parts[2], parts[3])
+        return SideFile(404)
+
+    def _read_artwork(self, artwork_id: str, file_name: str) -> SideFile:
+        with self._instance.database.read() as session:
+            artwork = session.get(Artwork, artwork_id)
+        known = {f"{size}.jpg": size for size, _ in artwork.sizes} if artwork is not None else {}
+        if artwork is None or file_name not in known:
+            return SideFile(404)
+        size = known[file_name]
+        return SideFile(
+            200,
+            body=self._stored(storage_key(artwork_id, size)),
+            etag=f'"{artwork_id}-{size}"'.encode("ascii"),
+            last_modified=artwork.created_at,
+            mime_type=artwork.mime_type,
+            cache_control=IMMUTABLE_CACHE_CONTROL,
+        )
+
+    def _read_chapters(self, episode_id: str) -> SideFile:
+        with self._instance.database.read() as session:
+            episode = session.get(
+                Episode,
+                episode_id,
+                options=(
+                    selectinload(Episode.show),
+                    selectinload(Episode.chapters).selectinload(Chapter.artwork),
+                ),
+            )
+        if episode is None:
+            return SideFile(404)
+        owners = (episode.id, episode.show_id)
+        status = _status(episode, episode.show.deleted_at)
+        if status != 200 or not episode.chapters:
+            return SideFile(status if status != 200 else 404, owner_ids=owners)
+        body = chapter_format.render_json_chapters(
+            [self._chapter(row) for row in episode.chapters],
+            title=episode.title,
+            podcast_name=episode.show.title,
+        )
+        return SideFile(
+            200,
+            body=body,
+            etag=b'"' + hashlib.sha256(body).hexdigest()[:32].encode("ascii") + b'"',
+            last_modified=episode.chapters_changed_at or episode.created_at,
+            mime_type=chapter_format.JSON_MIME_TYPE,
+            owner_ids=owners,
+        )
+
+    def _chapter(self, row: Chapter) -> chapter_format.Chapter:
+        image_url = row.image_url
+        if row.artwork is not None:
+            base_url = self._instance.base_url
+            image_url = artwork_url(base_url, row.artwork, size=_CHAPTER_PICTURE_PIXELS)
+        return chapter_format.Chapter(
+            start_ms=row.start_ms,
+            title=row.title or "",
+            end_ms=row.end_ms,
+            url=row.url,
+            image_url=image_url,
+            is_hidden=row.is_hidden,
+        )
+
+    def _read_transcript(self, episode_id: str, file_name: str) -> SideFile:
+        transcript_id, _, extension = file_name.partition(".")
+        with self._instance.database.read() as session:
+            transcript = session.get(Transcript, transcript_id)
+            if (
+                transcript is None
+                or transcript.episode_id != episode_id
+                or transcript.extension != extension
+            ):
+                return SideFile(404)
+            episode = session.get_one(Episode, episode_id, options=(selectinload(Episode.show),))
+        owners = (episode.id, episode.show_id)
+        status = _status(episode, episode.show.deleted_at)
+        if status != 200:
+            return SideFile(status, owner_ids=owners)
+        return SideFile(
+            200,
+            body=self._stored(transcript.storage_key),
+            etag=b'"' + transcript.sha256.encode("ascii") + b'"',
+            last_modified=transcript.created_at,
+            mime_type=transcript.mime_type,
+            owner_ids=owners,
+        )
+
+    def _stored(self, key: str) -> bytes:
+        try:
+            with self._instance.storage.open(key) as source:
+                return source.readall()
+        except NotFound as error:
+            # The row says that it is there: a fault of ours, which `podhost check` explains.
+            logger.error("storage: %s is missing", key)
+            raise Unavailable("This file cannot be read at the moment.") from error
+
+    # Following the change log
+
+    def start(self) -> None:
+        """Learn every slug and begin to follow. Raises Unavailable when the database is away."""
+        self.catch_up()
+        self.start_following()
+
+    def start_following(self) -> None:
+        """Begin to follow, whether or not the database answers."""
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self.follow, name="podhost-follow", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Follow no longer."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(_SLOWEST_FOLLOW_SECONDS)
+            self._thread = None
+
+    def follow(self) -> None:
+        """Catch up four times a second until stop(); an outage is waited out. Never raises."""
+        wait_seconds = FOLLOW_SECONDS
+        while not self._stopping.wait(wait_seconds):
+            try:
+                self.catch_up()
+            except Exception as error:
+                self._complain(error)
+                wait_seconds = min(wait_seconds * 2, _SLOWEST_FOLLOW_SECONDS)
+            else:
+                if self._failing_since is not None:
+                    logger.warning("change log: followed again")
+                    self._failing_since = self._complained_at = None
+                wait_seconds = FOLLOW_SECONDS
+
+    def catch_up(self) -> None:
+        """Apply what the change log says since the last time. Raises Unavailable."""
+        now = self._instance.now()
+        with self._instance.database.read() as session:
+            last = last_change(session)
+            if last == self._seq and now - self._seen_at < KEPT:
+                self._seen_at = now
+                return
+            changes = changes_since(session, self._seq) if self._seq >= 0 else []
+            # Numbers have no gaps. Where one is missing, or they went back because a backup was
+            # restored, or we were away for longer than the log is kept, anything may be old.
+            is_whole = bool(changes) and changes[0].seq == self._seq + 1
+            if is_whole and now - self._seen_at < KEPT:
+                self._apply(session, changes)
+                self._seq = changes[-1].seq
+            else:
+                self._start_over(session)
+                self._seq = last
+        self._seen_at = now
+
+    def _start_over(self, session: Session) -> None:
+        shows, slugs_of = _read_shows(session, None)
+        with self._lock:
+            self._rounds += 1
+            self._shows = shows
+            self._slugs_of = slugs_of
+            for memory in (self._feeds, self._episodes, self._unknown, self._sides):
+                memory.clear()
+
+    def _apply(self, session: Session, changes: Iterable[Change]) -> None:
+        by_topic: dict[str, set[str]] = {"show": set(), "feed": set(), "episode": set()}
+        for change in changes:
+            by_topic.setdefault(change.topic, set()).add(change.key)
+        with self._lock:
+            self._rounds += 1
+        if by_topic["show"]:
+            self._apply_shows(session, by_topic["show"])
+        changed = by_topic["show"] | by_topic["episode"]
+        for path, side in list(self._sides.entries.items()):
+            if changed.intersection(side.owner_ids):
+                self._sides.drop(path)
+        for episode_id in by_topic["episode"]:
+            self._unknown.drop(episode_id)
+            # Read now, not when somebody asks: the database may be away by then.
+            if episode_id in self._episodes.entries:
+                self._episodes.put(episode_id, self._read_episode(episode_id))
+        self._apply_feeds(session, by_topic["feed"])
+
+    def _apply_shows(self, session: Session, show_ids: set[str]) -> None:
+        shows, slugs_of = _read_shows(session, show_ids)
+        with self._lock:
+            for show_id in show_ids:
+                for slug in self._slugs_of.pop(show_id, ()):
+                    # It may belong to another show by now.
+                    known = self._shows.get(slug)
+                    if known is not None and known.show_id == show_id and slug not in shows:
+                        del self._shows[slug]
+            self._shows.update(shows)
+            self._slugs_of.update(slugs_of)
+        for path, feed in list(self._feeds.entries.items()):
+            known = self._shows.get(path.split("/")[1])
+            if feed.show_id in show_ids and (
+                known is None or known.is_deleted or path != f"/{known.slug}/feed.xml"
+            ):
+                self._feeds.drop(path)
+        for episode_id, entry in list(self._episodes.entries.items()):
+            if entry.show_id in show_ids:
+                self._episodes.drop(episode_id)
+
+    def _apply_feeds(self, session: Session, show_ids: set[str]) -> None:
+        for path, feed in list(self._feeds.entries.items()):
+            if feed.show_id not in show_ids:
+                continue
+            snapshot = session.get(Snapshot, feed.show_id)
+            if snapshot is None:
+                self._feeds.drop(path)
+            else:
+                newer = Feed(snapshot, path, self._links(path))
+                newer.was_used = True
+                self._feeds.put(path, newer)
+
+    def _complain(self, error: Exception) -> None:
+        """Say it at once, then once a minute, for as long as it lasts."""
+        now = self._instance.now()
+        self._failing_since = self._failing_since or now
+        if (
+            self._complained_at is None
+            or (now - self._complained_at).total_seconds() >= _COMPLAINT_SECONDS
+        ):
+            self._complained_at = now
+            logger.warning(
+                "change log: cannot be followed since %s (%s); serving what is in memory",
+                self._failing_since.isoformat(timespec="seconds"),
+                error,
+                exc_info=None if isinstance(error, Unavailable) else error,
+            )
+
+
+def _read_shows(
+    session: Session, show_ids: set[str] | None
+) -> tuple[dict[str, KnownShow], dict[str, tuple[str, ...]]]:
+    """Shows by slug, old slugs too, and slugs by show; of all shows or of those given."""
+    current = select(Show.id, Show.slug, Show.deleted_at)
+    former = select(ShowSlug.slug, ShowSlug.show_id)
+    if show_ids is not None:
+        current = current.where(Show.id.in_(show_ids))
+        former = former.where(ShowSlug.show_id.in_(show_ids))
+    known = {
+        show_id: KnownShow(show_id, slug, deleted_at is not None)
+        for show_id, slug, deleted_at in session.execute(current)
+    }
+    shows = {slug: known[show_id] for slug, show_id in session.execute(former) if show_id in known}
+    # A slug in use wins over the same slug of long ago.
+    shows.update((show.slug, show) for show in known.values())
+    slugs_of: dict[str, list[str]] = {}
+    for slug, show in shows.items():
+        slugs_of.setdefault(show.show_id, []).append(slug)
+    return shows, {show_id: tuple(slugs) for show_id, slugs in slugs_of.items()}
+
+
+def _status(episode: Episode, show_deleted_at: datetime | None) -> int:
+    """200 for what listeners may have, 410 for what they once could, 404 for all else."""
+    if show_deleted_at or episode.deleted_at or episode.status == "withdrawn":
+        # A draft that nobody could ever hear is not "gone".
+        return GONE if episode.published_at or episode.status == "withdrawn" else NO_EPISODE
+    return 200 if episode.status == "published" else NO_EPISODE
+
+
+def _ascii(url: str) -> str:
+    """A URL as it may stand in a header."""
+    return quote(url, safe="%/:?#[]@!$&'()*+,;=~-._")

@@ -1,0 +1,278 @@
+"""The things that a serving process holds in memory, and the memory that bounds them.
+
+They are values made from rows, with the headers of their answers ready; nothing here reads the
+database or storage, or knows who asks.
+"""
+
+import threading
+from collections import OrderedDict
+from datetime import datetime
+from email.utils import formatdate
+from typing import Any, Generic, Protocol, TypeVar
+
+from podhost.models import Audio, Snapshot
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+FEED_CACHE_CONTROL = b"public, max-age=300, stale-while-revalidate=600"
+# Shared caches may not keep audio, or listeners behind them would not be counted; the bytes
+# behind an address never change, so that the app itself may.
+AUDIO_CACHE_CONTROL = b"private, max-age=86400, no-transform"
+IMMUTABLE_CACHE_CONTROL = b"public, max-age=31536000, immutable"
+SIDE_CACHE_CONTROL = b"public, max-age=300"
+ALLOW_ANY_ORIGIN = (b"access-control-allow-origin", b"*")
+EXPOSE_AUDIO = (
+    b"access-control-expose-headers",
+    b"Content-Range, Content-Length, Accept-Ranges, ETag",
+)
+EXPOSE_FEED = (b"access-control-expose-headers", b"ETag, Link")
+
+# What an entry costs beside its body: the object, its headers, its key.
+ENTRY_BYTES = 3000
+
+
+class Entry(Protocol):
+    """What a Memory can hold."""
+
+    size_bytes: int
+    was_used: bool
+
+
+E = TypeVar("E", bound=Entry)
+
+
+class Memory(Generic[E]):
+    """Entries by key, up to a number of bytes; what was not asked for lately goes first.
+
+    Look into `entries` without a lock and set `was_used`: that is all that a hit costs.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.entries: OrderedDict[str, E] = OrderedDict()
+        self.used_bytes = 0
+        self._limit_bytes = limit_bytes
+        self._lock = threading.Lock()
+
+    def put(self, key: str, entry: E) -> None:
+        """Hold the entry, in place of an older one, and make room for it."""
+        with self._lock:
+            self._drop(key)
+            self.entries[key] = entry
+            self.used_bytes += entry.size_bytes
+            self._make_room(key)
+
+    def drop(self, key: str) -> None:
+        """Forget an entry; that there is none is fine."""
+        with self._lock:
+            self._drop(key)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self.entries.clear()
+            self.used_bytes = 0
+
+    def grow(self, key: str, entry: E, extra_bytes: int) -> None:
+        """Count what an entry got bigger by; make room if it is still held."""
+        with self._lock:
+            entry.size_bytes += extra_bytes
+            if self.entries.get(key) is entry:
+                self.used_bytes += extra_bytes
+                self._make_room(key)
+
+    def _drop(self, key: str) -> None:
+        entry = self.entries.pop(key, None)
+        if entry is not None:
+            self.used_bytes -= entry.size_bytes
+
+    def _make_room(self, newest: str) -> None:
+        """Give each entry that was used since the last time another round, and drop the others."""
+        while self.used_bytes > self._limit_bytes and len(self.entries) > 1:
+            key = next(iter(self.entries))
+            entry = self.entries[key]
+            if entry.was_used or key == newest:
+                entry.was_used = False
+                self.entries.move_to_end(key)
+            else:
+                self._drop(key)
+
+
+class Feed:
+    """A snapshot as polls get it: bodies, validators, and ready-made starts of the answers.
+
+    The starts are ASGI messages that every poll shares; nobody may change them.
+    """
+
+    __slots__ = (
+        "body_gzip", "body_identity", "etag_gzip", "etag_identity", "identity_bytes",
+        "last_modified", "last_modified_date", "message_gzip", "path", "show_id", "size_bytes",
+        "start_304_gzip", "start_304_identity", "start_gzip", "start_identity", "was_used",
+    )  # fmt: skip
+
+    def __init__(self, snapshot: Snapshot, path: str, links: bytes) -> None:
+        self.path = path
+        self.show_id = snapshot.show_id
+        self.body_gzip = bytes(snapshot.body_gzip)
+        self.message_gzip = {"type": "http.response.body", "body": self.body_gzip}
+        self.body_identity: bytes | None = None
+        # gzip keeps the size of what it holds in its last four bytes (RFC 1952 2.3.1).
+        self.identity_bytes = int.from_bytes(self.body_gzip[-4:], "little")
+        self.size_bytes = len(self.body_gzip) + ENTRY_BYTES
+        self.was_used = False
+        digest = snapshot.sha256[:32].encode("ascii")
+        # A strong tag belongs to one coding only (RFC 9110 8.8.3.3).
+        self.etag_identity = b'"' + digest + b'"'
+        self.etag_gzip = b'"' + digest + b'-gzip"'
+        self.last_modified = int(snapshot.last_modified.timestamp())
+        self.last_modified_date = http_date(self.last_modified)
+        self.start_304_gzip = self._start(304, self.etag_gzip, ())
+        self.start_304_identity = self._start(304, self.etag_identity, ())
+        described = (
+            (b"content-type", b"application/rss+xml; charset=utf-8"),
+            (b"link", links),
+            EXPOSE_FEED,
+        )
+        self.start_identity = self._start(
+            200, self.etag_identity, (*described, _length(self.identity_bytes))
+        )
+        coding = (b"content-encoding", b"gzip")
+        self.start_gzip = self._start(
+            200, self.etag_gzip, (*described, coding, _length(len(self.body_gzip)))
+        )
+
+    def _start(self, status: int, etag: bytes, more: Headers) -> dict[str, Any]:
+        headers = (
+            (b"etag", etag),
+            (b"last-modified", self.last_modified_date),
+            (b"cache-control", FEED_CACHE_CONTROL),
+            (b"vary", b"Accept-Encoding"),
+            ALLOW_ANY_ORIGIN,
+        )
+        return {"type": "http.response.start", "status": status, "headers": headers + more}
+
+
+class AudioTarget:
+    """One revision of an episode's audio as listeners get it. Sizes are bytes, times seconds."""
+
+    __slots__ = (
+        "body_headers", "etag", "facts", "file_name", "headers", "is_purged", "last_modified",
+        "mime_type", "path", "show_id", "size_bytes", "storage_key",
+    )  # fmt: skip
+
+    def __init__(self, audio: Audio, show_id: str, path: str | None) -> None:
+        self.show_id = show_id
+        # The local file, where the storage is a folder.
+        self.path = path
+        self.storage_key = audio.storage_key
+        self.file_name = f"{audio.url_name}.{audio.extension}"
+        self.mime_type = audio.mime_type
+        self.size_bytes = audio.size_bytes
+        self.is_purged = audio.purged_at is not None
+        self.etag = b'"' + audio.sha256.encode("ascii") + b'"'
+        self.last_modified = int(audio.created_at.timestamp())
+        # What a record of the request spool says about the file, in its order.
+        self.facts = (
+            audio.episode_id,
+            audio.id,
+            audio.revision,
+            audio.size_bytes,
+            audio.header_bytes,
+            audio.duration_ms,
+        )
+        # What all answers have in common, and what those with a body (or to HEAD) have.
+        self.headers: Headers = (
+            (b"etag", self.etag),
+            (b"last-modified", http_date(self.last_modified)),
+            (b"cache-control", AUDIO_CACHE_CONTROL),
+            (b"accept-ranges", b"bytes"),
+            ALLOW_ANY_ORIGIN,
+            EXPOSE_AUDIO,
+        )
+        self.body_headers: Headers = (
+            *self.headers,
+            (b"content-type", audio.mime_type.encode("ascii")),
+            # A proxy that swallows the whole file at once would hide what the listener took.
+            (b"x-accel-buffering", b"no"),
+        )
+
+
+class EpisodeAudio:
+    """The audio of one episode by revision, and whether listeners may have it.
+
+    `status` is 200, 404 (never published, or no such episode) or 410 (withdrawn, deleted).
+    """
+
+    __slots__ = ("current_url", "revisions", "show_id", "size_bytes", "status", "was_used")
+
+    def __init__(
+        self,
+        status: int,
+        show_id: str = "",
+        revisions: dict[str, AudioTarget] | None = None,
+        current_url: str | None = None,
+    ) -> None:
+        self.status = status
+        self.show_id = show_id
+        self.revisions = revisions or {}
+        # Where a purged revision redirects to.
+        self.current_url = current_url
+        self.size_bytes = ENTRY_BYTES * max(1, len(self.revisions))
+        self.was_used = False
+
+
+class SideFile:
+    """Artwork, chapters or a transcript: a small body with its headers, or the lack of it.
+
+    `owner_ids` names the episode and the show with whose change it must be read again.
+    """
+
+    __slots__ = (
+        "body", "etag", "headers", "last_modified", "owner_ids", "size_bytes", "status",
+        "was_used",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        status: int,
+        *,
+        body: bytes = b"",
+        etag: bytes = b"",
+        last_modified: datetime | None = None,
+        mime_type: str = "",
+        cache_control: bytes = SIDE_CACHE_CONTROL,
+        owner_ids: tuple[str, ...] = (),
+    ) -> None:
+        self.status = status
+        self.body = body
+        self.etag = etag
+        self.last_modified = int(last_modified.timestamp()) if last_modified else 0
+        self.owner_ids = owner_ids
+        self.size_bytes = len(body) + ENTRY_BYTES
+        self.was_used = False
+        self.headers: Headers = (
+            (b"etag", etag),
+            (b"last-modified", http_date(self.last_modified)),
+            (b"cache-control", cache_control),
+            (b"content-type", _with_charset(mime_type)),
+            # Nothing here is a page of ours: a browser must neither guess nor run anything.
+            (b"x-content-type-options", b"nosniff"),
+            (b"content-security-policy", b"default-src 'none'; sandbox"),
+            (b"accept-ranges", b"bytes"),
+            ALLOW_ANY_ORIGIN,
+            EXPOSE_FEED,
+        )
+
+
+def _with_charset(mime_type: str) -> bytes:
+    if mime_type.startswith("text/") and "charset" not in mime_type:
+        mime_type += "; charset=utf-8"
+    return mime_type.encode("ascii", "replace")
+
+
+def _length(size_bytes: int) -> tuple[bytes, bytes]:
+    return b"content-length", str(size_bytes).encode("ascii")
+
+
+def http_date(seconds: int) -> bytes:
+    """Seconds since 1970 as HTTP writes a date (RFC 9110 5.6.7)."""
+    return formatdate(seconds, usegmt=True).encode("ascii")

@@ -1,0 +1,210 @@
+"""What the commands do where that is more than one call; the command line parses and prints."""
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from msgspec import UNSET
+
+from podhost import accounts, worker
+from podhost.answers import EpisodeAnswer, ShowAnswer, episode_answer, show_answer, show_answers
+from podhost.artwork import add_artwork
+from podhost.audio import prepare_audio_file
+from podhost.episodes import EpisodeInput, create_episode, episode_problems, list_episodes
+from podhost.errors import Invalid
+from podhost.feeds import find_snapshot, render_show, snapshot_body
+from podhost.folder_plan import describe, plan_show
+from podhost.folders import Progress, apply_plan, find_shows, watch_folder
+from podhost.instance import Instance
+from podhost.intake import Intake
+from podhost.people import CreditInput
+from podhost.publishing import publish_episode
+from podhost.shows import ShowInput, create_show, get_show, list_shows, set_show_artwork
+
+Say = Callable[[str], None]
+
+
+def make_show(instance: Instance, *, artwork: Path | None, **given: Any) -> ShowAnswer:
+    """Create a show and render its feed. Raises Invalid or Conflict with a sentence."""
+    values = {name: value for name, value in given.items() if value not in (None, ())}
+    if "categories" in values:
+        values["categories"] = list(values["categories"])
+    with Intake(instance.database, instance.storage) as intake:
+        picture = intake.artwork(_readable(artwork)) if artwork is not None else None
+        with instance.database.write() as session:
+            now = instance.now()
+            given_show = ShowInput(**values)
+            show = create_show(session, given_show, base_url=instance.base_url, now=now)
+            if picture is not None:
+                set_show_artwork(session, show, add_artwork(session, picture, now=now), now=now)
+    worker.run_due_jobs(instance)
+    with instance.database.read() as session:
+        return show_answer(session, get_show(session, show.slug), instance.base_url)
+
+
+def all_shows(instance: Instance) -> list[ShowAnswer]:
+    """Every show, by title."""
+    with instance.database.read() as session:
+        return show_answers(session, list_shows(session), instance.base_url)
+
+
+def add_episode(
+    instance: Instance,
+    *,
+    audio: Path,
+    show_slug: str,
+    publish_now: bool,
+    at: datetime | None,
+    notes: str | None,
+    guests: Sequence[str],
+    **given: Any,
+) -> EpisodeAnswer:
+    """Add an episode from a file that stays where it is. Raises what the domain raises.
+
+    `at` without a zone is meant in the show's.
+    """
+    path = _readable(audio)
+    if publish_now and at is not None:
+        raise Invalid("--publish and --at say different things; give one of them.")
+    values = {name: value for name, value in given.items() if value is not None}
+    episode_input = EpisodeInput(
+        notes=_text(notes) if notes is not None else UNSET,
+        guests=[CreditInput(name=name) for name in guests] if guests else UNSET,
+        **values,
+    )
+    with instance.database.read() as session:
+        get_show(session, show_slug)
+    with Intake(instance.database, instance.storage) as intake:
+        prepared = intake.keep_audio(prepare_audio_file(instance.storage, path))
+        with instance.database.write() as session:
+            show = get_show(session, show_slug, lock=True)
+            episode = create_episode(session, show, episode_input, prepared, now=instance.now())
+            moment = at.replace(tzinfo=ZoneInfo(show.time_zone)) if at is not None else None
+            if (publish_now or at is not None) and not episode_problems(episode):
+                publish_episode(session, episode, now=instance.now(), at=moment)
+            answer = episode_answer(show, episode, instance.base_url, warnings=[*prepared.warnings])
+    worker.run_due_jobs(instance)
+    return answer
+
+
+def all_episodes(instance: Instance, show_slug: str) -> list[EpisodeAnswer]:
+    """Every episode of a show, newest first."""
+    with instance.database.read() as session:
+        show = get_show(session, show_slug)
+        return [
+            episode_answer(show, episode, instance.base_url)
+            for episode in list_episodes(session, show)
+        ]
+
+
+def feed_of(instance: Instance, show_slug: str) -> bytes:
+    """The bytes of the feed as apps get them. What is waiting to be rendered is rendered first."""
+    worker.run_due_jobs(instance)
+    with instance.database.read() as session:
+        show = get_show(session, show_slug)
+        snapshot = find_snapshot(session, show)
+        if snapshot is not None:
+            return snapshot_body(snapshot)
+        # Another worker has the job in hand.
+        return render_show(session, show, worker.site_of(instance))
+
+
+def publish_folder(
+    instance: Instance,
+    folder: Path,
+    *,
+    dry_run: bool,
+    say: Say,
+    progress: Progress | None = None,
+) -> bool:
+    """Publish a show's folder, or a folder of them; False when something in it was wrong."""
+    is_well = True
+    for show_folder in find_shows(folder):
+        plan = plan_show(
+            instance.database, show_folder, base_url=instance.base_url, now=instance.now()
+        )
+        for line in describe(plan):
+            say(line)
+        is_well = is_well and not plan.problems
+        if dry_run:
+            continue
+        result = apply_plan(
+            instance.database,
+            instance.storage,
+            plan,
+            base_url=instance.base_url,
+            now=instance.now,
+            progress=progress,
+        )
+        for line in result.lines:
+            say(line)
+        is_well = is_well and result.is_well
+    if not dry_run:
+        worker.run_due_jobs(instance)
+    return is_well
+
+
+def watch_folder_and_publish(
+    instance: Instance, folder: Path, *, say: Say, stop: threading.Event
+) -> None:
+    """Publish the folder now and whenever a file in it changes, until `stop` is set."""
+    publish_folder(instance, folder, dry_run=False, say=say)
+    say(f"Watching {folder}; Ctrl-C ends it.")
+    watch_folder(folder, lambda: publish_folder(instance, folder, dry_run=False, say=say), stop)
+
+
+def make_token(instance: Instance, *, email: str | None, name: str, scope: str) -> dict[str, Any]:
+    """A token for an account. Raises Invalid when it is not clear which account is meant."""
+    with instance.database.write() as session:
+        known = accounts.list_accounts(session)
+        if email is not None:
+            account = accounts.find_account(session, email)
+        else:
+            account = known[0] if len(known) == 1 else None
+        if account is None:
+            raise Invalid(
+                f"There is no account {email}; make it with `podhost account create`."
+                if email is not None
+                else "There is no account yet; make one with `podhost account create EMAIL`."
+                if not known
+                else "There are several accounts; say which one with --account."
+            )
+        token, secret = accounts.create_token(
+            session, account, name=name, scope=scope, now=instance.now()
+        )
+        return {"token": secret, "id": token.id, "account": account.email, "scope": scope}
+
+
+def all_tokens(instance: Instance) -> list[dict[str, Any]]:
+    """Every token, without its secret."""
+    with instance.database.read() as session:
+        return [
+            {
+                "id": token.id,
+                "name": token.name,
+                "account": token.account.email,
+                "scope": token.scope,
+                "created_at": token.created_at,
+                "revoked_at": token.revoked_at,
+            }
+            for token in accounts.list_tokens(session)
+        ]
+
+
+def _readable(path: Path) -> Path:
+    if not path.is_file():
+        raise Invalid(f"There is no file {path}.")
+    return path
+
+
+def _text(value: str) -> str:
+    if not value.startswith("@"):
+        return value
+    path = _readable(Path(value[1:]))
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise Invalid(f"The file {path} cannot be read as UTF-8 text.") from None

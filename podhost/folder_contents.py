@@ -1,0 +1,303 @@
+"""What a show's folder holds: which files make up the show and each of its episodes.
+
+It reads what the texts say and leaves all other content alone; it knows no rows.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from podhost.errors import Invalid
+from podhost.folder_files import FolderFile, MissingError, find_file, listed, read_bytes, reason
+from podhost.formats import front_matter, showfolder
+from podhost.formats.front_matter import shown
+from podhost.formats.languages import is_language_code
+from podhost.formats.showfolder import EpisodeFile, PersonEntry, ShowFile
+
+SHOW_FILE = "show.toml"
+# Where several lie side by side under one name, the first is published. What a file really is,
+# its content tells.
+AUDIO_ENDINGS = (
+    "mp3", "m4a", "mp4", "m4b", "m4v", "mov", "aac",
+    "ogg", "oga", "opus", "flac", "wav", "aif", "aiff",
+)  # fmt: skip
+PICTURE_ENDINGS = ("jpg", "jpeg", "png", "webp")
+TRANSCRIPT_ENDINGS = ("vtt", "srt")
+CHAPTERS_ENDINGS = ("json", "txt")
+_DEFAULT_ARTWORK = "artwork.jpg"
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptFile:
+    """A transcript, and its language where its name says it (hello.es.vtt)."""
+
+    file: FolderFile
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeFiles:
+    """The files of one episode and what its text says; `text_file` None: there is only audio."""
+
+    stem: str
+    text_file: FolderFile | None
+    text: str
+    source: EpisodeFile
+    audio: FolderFile | None = None
+    artwork: FolderFile | None = None
+    chapters: FolderFile | None = None
+    transcripts: tuple[TranscriptFile, ...] = ()
+    # People's pictures by the path that the text gives.
+    pictures: Mapping[str, FolderFile] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The file that stands for the episode in sentences."""
+        return shown(self.text_file.name if self.text_file else self.audio_name)
+
+    @property
+    def audio_name(self) -> str:
+        """What its audio file is called."""
+        return self.audio.name if self.audio else self.stem
+
+
+@dataclass(frozen=True, slots=True)
+class ShowFolder:
+    """Everything that a show's folder holds. `problems` and `warnings` are sentences that name
+    the file; a file with a problem is in no episode."""
+
+    root: Path
+    show: ShowFile
+    text_file: FolderFile
+    text: str
+    artwork: FolderFile | None
+    pictures: Mapping[str, FolderFile]
+    episodes: tuple[EpisodeFiles, ...]
+    problems: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def find_shows(folder: Path) -> list[Path]:
+    """The folders of shows: `folder` itself, or those right inside it, by name.
+
+    Raises Invalid with a sentence when there are none, or when one lies elsewhere by a link.
+    """
+    if not folder.is_dir():
+        raise Invalid(f"There is no folder {shown(str(folder))}.")
+    if (folder / SHOW_FILE).is_file():
+        return [folder]
+    root = folder.resolve()
+    found = []
+    for inner in listed(folder):
+        if inner.name.startswith(".") or not (inner / SHOW_FILE).is_file():
+            continue
+        if not inner.resolve().is_relative_to(root):
+            raise Invalid(
+                f"{shown(inner.name)} is a link to a folder outside of {shown(str(folder))}; "
+                "publish that folder itself."
+            )
+        found.append(inner)
+    if not found:
+        raise Invalid(
+            f"There is no {SHOW_FILE} in {shown(str(folder))} nor in the folders right inside it; "
+            "a show's folder needs one with at least a title."
+        )
+    return found
+
+
+def read_folder(folder: Path) -> ShowFolder:
+    """Read a show's folder. Raises Invalid when its show.toml cannot be used."""
+    try:
+        root = folder.resolve(strict=True)
+        text_file = find_file(root, SHOW_FILE)
+        text = showfolder.decode_text(read_bytes(text_file, front_matter.MAX_FILE_BYTES))
+        show = showfolder.read_show(text)
+        pictures = _pictures(root, show.people)
+        artwork = _show_artwork(root, show)
+    except (OSError, RuntimeError) as error:
+        raise Invalid(f"{SHOW_FILE} cannot be read: {reason(error)}.") from None
+    except Invalid as error:
+        raise Invalid(f"{SHOW_FILE}: {error.message}", error.fields) from None
+    reading = _Reading(root)
+    episodes = tuple(reading.episodes())
+    return ShowFolder(
+        root=root,
+        show=show,
+        text_file=text_file,
+        text=text,
+        artwork=artwork,
+        pictures=pictures,
+        episodes=episodes,
+        problems=tuple(reading.problems),
+        warnings=tuple(reading.warnings),
+    )
+
+
+class _Reading:
+    """One walk over a folder's files, grouped by their names."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.problems: list[str] = []
+        self.warnings: list[str] = []
+        # From name without ending, and ending in lower case, to the name.
+        self._names = {
+            (path.name.rpartition(".")[0], path.name.rpartition(".")[2].lower()): path.name
+            for path in listed(root)
+            if not path.name.startswith(".")
+            and path.name.lower() != "readme.md"
+            and not path.is_dir()
+        }
+        self._texts = {stem: name for (stem, end), name in self._names.items() if end == "md"}
+        self._sounds = {stem for stem, end in self._names if end in AUDIO_ENDINGS}
+        self._languages = self._by_language()
+        # Texts that could not be used: audio that they name is not theirs to lose.
+        self._broken: list[str] = []
+        self._claimed: set[Path] = set()
+
+    def episodes(self) -> Iterator[EpisodeFiles]:
+        """Every episode that can be used, those with a text first, each kind by name."""
+        for stem, name in sorted(self._texts.items()):
+            try:
+                found = self._with_text(stem, name)
+            except Invalid as error:
+                self.problems.append(f"{shown(name)}: {error.message}")
+                continue
+            if found.audio is not None:
+                self._claimed.add(found.audio.path)
+            if found.audio is not None or front_matter.find_block(found.text).syntax:
+                yield found
+            else:
+                self.warnings.append(
+                    f"{shown(name)} has neither front matter nor audio beside it; it is left alone."
+                )
+        for stem in sorted(self._sounds - self._texts.keys()):
+            try:
+                bare = self._bare(stem)
+            except Invalid as error:
+                self.problems.append(f"{shown(stem)}: {error.message}")
+                continue
+            if bare is not None:
+                yield bare
+
+    def _with_text(self, stem: str, name: str) -> EpisodeFiles:
+        try:
+            file = find_file(self.root, name)
+            data = read_bytes(file, front_matter.MAX_FILE_BYTES)
+            self._broken.append(data.decode("utf-8", "replace"))
+            text = showfolder.decode_text(data)
+            source = showfolder.read_episode(text)
+        except OSError as error:
+            raise Invalid(f"It cannot be read: {reason(error)}.") from None
+        self._broken.pop()
+        try:
+            return self._gathered(stem, file, text, source)
+        except MissingError as error:
+            self._broken.append(text)
+            place = line_of(text, error.key)
+            raise Invalid(f"{place}{error.message}") from None
+
+    def _bare(self, stem: str) -> EpisodeFiles | None:
+        """Audio without a text, unless a text calls it its own."""
+        found = self._gathered(stem, None, "", EpisodeFile())
+        assert found.audio is not None
+        name = found.audio.name
+        if found.audio.path in self._claimed:
+            return None
+        if any(name in text for text in self._broken):
+            self.warnings.append(f"{shown(name)} waits until the text file that names it is right.")
+            return None
+        return found
+
+    def _gathered(
+        self, stem: str, file: FolderFile | None, text: str, source: EpisodeFile
+    ) -> EpisodeFiles:
+        audio, warnings = self._audio(stem, source)
+        return EpisodeFiles(
+            stem=stem,
+            text_file=file,
+            text=text,
+            source=source,
+            audio=audio,
+            artwork=self._one("artwork", source.artwork, self._side(stem, PICTURE_ENDINGS)),
+            chapters=self._one(
+                "chapters", source.chapters, self._side(f"{stem}.chapters", CHAPTERS_ENDINGS)
+            ),
+            transcripts=self._transcripts(stem, source),
+            pictures=_pictures(self.root, source.guests, "guests")
+            | _pictures(self.root, source.people),
+            warnings=tuple(warnings),
+        )
+
+    def _audio(self, stem: str, source: EpisodeFile) -> tuple[FolderFile | None, list[str]]:
+        beside = self._side(stem, AUDIO_ENDINGS)
+        chosen = self._one("audio", source.audio, beside)
+        unused = [shown(name) for name in beside if chosen is None or name != chosen.name]
+        if chosen is None or not unused:
+            return chosen, []
+        return chosen, [f"{', '.join(unused)} is not used: the audio is {shown(chosen.name)}."]
+
+    def _transcripts(self, stem: str, source: EpisodeFile) -> tuple[TranscriptFile, ...]:
+        if source.transcripts:
+            named = [(f"transcripts[{n}]", name) for n, name in enumerate(source.transcripts)]
+        else:
+            beside = self._side(stem, TRANSCRIPT_ENDINGS) + self._languages.get(stem, [])
+            named = [("transcripts", name) for name in beside]
+        found = [(find_file(self.root, name, key), _language(name)) for key, name in named]
+        return tuple({file.path: TranscriptFile(file, code) for file, code in found}.values())
+
+    def _one(self, key: str, named: str | None, beside: Sequence[str]) -> FolderFile | None:
+        """The file that the text names, else the first of those beside it."""
+        name = named or (beside[0] if beside else None)
+        return find_file(self.root, name, key) if name is not None else None
+
+    def _side(self, stem: str, endings: Sequence[str]) -> list[str]:
+        return [self._names[stem, end] for end in endings if (stem, end) in self._names]
+
+    def _by_language(self) -> dict[str, list[str]]:
+        """Names of transcripts with a language in them, by the stem before it."""
+        found: dict[str, list[str]] = {}
+        for (stem, end), name in sorted(self._names.items()):
+            whole, _, language = stem.rpartition(".")
+            is_own = stem in self._texts or stem in self._sounds
+            if end in TRANSCRIPT_ENDINGS and whole and not is_own and is_language_code(language):
+                # WebVTT before SRT, as apps prefer.
+                found.setdefault(whole, []).append(name)
+        return {
+            stem: sorted(names, key=lambda name: not name.lower().endswith(".vtt"))
+            for stem, names in found.items()
+        }
+
+
+def _pictures(
+    root: Path, people: Sequence[PersonEntry], key: str = "people"
+) -> dict[str, FolderFile]:
+    return {
+        person.image: find_file(root, person.image, f"{key}[{number}].image")
+        for number, person in enumerate(people)
+        if person.image is not None and "://" not in person.image
+    }
+
+
+def _show_artwork(root: Path, show: ShowFile) -> FolderFile | None:
+    if show.artwork != _DEFAULT_ARTWORK:
+        return find_file(root, show.artwork)
+    for ending in PICTURE_ENDINGS:
+        name = f"artwork.{ending}"
+        if (root / name).exists() or (root / name).is_symlink():
+            return find_file(root, name)
+    return None
+
+
+def _language(name: str) -> str | None:
+    language = name.rpartition(".")[0].rpartition(".")[2].lower()
+    return language if "." in name.rpartition(".")[0] and is_language_code(language) else None
+
+
+def line_of(text: str, key: str) -> str:
+    """ "Line 7: " for the place where a text's front matter says `key`; "" where it does not."""
+    lines = front_matter.read_block(text, front_matter.find_block(text)).lines
+    while key and key not in lines:
+        key = key[: max(key.rfind("."), key.rfind("["), 0)]
+    return f"Line {lines[key]}: " if key else ""

@@ -1,0 +1,95 @@
+"""Pictures of a show's folder: prepared where they are not stored yet, and made into rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from podhost.artwork import PreparedArtwork, add_artwork
+from podhost.db import Database
+from podhost.errors import Conflict, Invalid
+from podhost.folder_files import FolderFile, is_unchanged, sha256_of
+from podhost.formats.artwork import SMALLEST_ARTWORK_PX
+from podhost.formats.front_matter import shown
+from podhost.intake import Intake
+from podhost.models import Artwork
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that is stored: as a row already, or prepared for one."""
+
+    sha256: str
+    is_square: bool
+    known_id: str | None = None
+    prepared: PreparedArtwork | None = None
+
+
+def prepare_picture(
+    database: Database,
+    intake: Intake,
+    file: FolderFile,
+    *,
+    is_square: bool,
+    known_id: str | None = None,
+) -> Picture:
+    """Store a picture, unless it is. Call it outside transactions.
+
+    Raises Invalid with a sentence that names the file.
+    """
+    sha256 = sha256_of(file)
+    if known_id is not None:
+        return Picture(sha256, is_square, known_id)
+    with database.read() as session:
+        known = _find(session, sha256, is_square)
+    if known is not None:
+        return Picture(sha256, is_square, known.id)
+    name = shown(file.name)
+    try:
+        prepared = intake.artwork(file.path, is_square=is_square)
+    except Invalid as error:
+        raise Invalid(f"{name}: {error.message}") from None
+    except FileNotFoundError:
+        raise Invalid(f"{name} is no longer there; publish again.") from None
+    if prepared.source_sha256 != sha256 or not is_unchanged(file):
+        raise Invalid(f"{name} changed while it was read; publish again.")
+    return Picture(sha256, is_square, prepared=prepared)
+
+
+def prepare_pictures(
+    database: Database,
+    intake: Intake,
+    files: Mapping[str, FolderFile],
+    known_ids: Mapping[str, str | None],
+) -> dict[str, Picture]:
+    """People's pictures, of any shape, by the paths that the text gives. Raises Invalid."""
+    return {
+        name: prepare_picture(database, intake, file, is_square=False, known_id=known_ids.get(name))
+        for name, file in files.items()
+    }
+
+
+def add_picture(session: Session, picture: Picture, *, now: datetime) -> Artwork:
+    """The picture's row. Raises Conflict when it was cleared away since it was found."""
+    found = session.get(Artwork, picture.known_id) if picture.known_id is not None else None
+    # Another episode with the same guest may have been faster.
+    found = found or _find(session, picture.sha256, picture.is_square)
+    if found is not None:
+        return found
+    if picture.prepared is None:
+        raise Conflict("A picture was cleared away a moment ago; publish again.")
+    return add_artwork(session, picture.prepared, now=now)
+
+
+def _find(session: Session, sha256: str, is_square: bool) -> Artwork | None:
+    """The stored picture that was made from this very file and fits the purpose."""
+    rows = session.scalars(
+        select(Artwork).where(Artwork.source_sha256 == sha256).order_by(Artwork.id)
+    ).all()
+    if not is_square:
+        return rows[0] if rows else None
+    # A guest's picture of any shape is no artwork for apps (Apple).
+    fitting = [row for row in rows if row.width == row.height >= SMALLEST_ARTWORK_PX]
+    return max(fitting, key=lambda row: row.width, default=None)

@@ -1,0 +1,276 @@
+"""Publishing a folder of plain files: carries out a plan, episode by episode, and watches.
+
+What is slow is done outside transactions and two episodes at once; each episode then has one
+transaction of its own, in order. A crash between any two lines loses nothing, and the next run
+goes on where this one ended.
+"""
+
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from threading import Event
+
+from podhost.db import Database
+from podhost.errors import Invalid, PodhostError, Unavailable
+from podhost.folder_contents import SHOW_FILE, find_shows
+from podhost.folder_episodes import Prepared, prepare_episode, write_episode
+from podhost.folder_files import reason, rewrite
+from podhost.folder_pictures import Picture, add_picture, prepare_picture, prepare_pictures
+from podhost.folder_plan import EpisodePlan, Plan
+from podhost.folder_values import credits_of, show_input
+from podhost.formats import showfolder
+from podhost.intake import Intake
+from podhost.models import Show
+from podhost.shows import (
+    change_show,
+    create_show,
+    is_public,
+    lock_show,
+    set_show_artwork,
+)
+from podhost.storage import Storage
+
+__all__ = ["Progress", "Result", "apply_plan", "find_shows", "watch_folder"]
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+_AT_ONCE = 2
+# A folder in which nothing has changed for so long is taken as finished.
+_QUIET_MS = 1_000
+
+
+@dataclass(slots=True)
+class Result:
+    """What was done, as lines to print; `problems` are what the plan could not foresee."""
+
+    done: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether everything that was planned was done."""
+        return not self.problems
+
+    @property
+    def lines(self) -> list[str]:
+        """For a terminal; none when nothing was done."""
+        lines = [f"  Note: {note}" for note in self.notes]
+        lines += [f"  Problem: {problem}" for problem in self.problems]
+        if self.done:
+            counted = ", ".join(
+                f"{count} {what.replace('episodes', 'episode', 1) if count == 1 else what}"
+                for what, count in self.done.items()
+            )
+            lines.append(f"Done: {counted}.")
+        return lines
+
+
+def apply_plan(
+    database: Database,
+    storage: Storage,
+    plan: Plan,
+    *,
+    base_url: str,
+    now: Callable[[], datetime],
+    progress: Progress | None = None,
+) -> Result:
+    """Carry out what `plan_show` planned. What fails is in the result, and the rest goes on.
+
+    `progress` is told how many of how many steps are done. Raises Unavailable when the database
+    or the storage is away; publishing again goes on from there.
+    """
+    result = Result()
+    if plan.folder is None:
+        return result
+    work = [episode for episode in plan.episodes if episode.has_work]
+    report = progress or (lambda done, total: None)
+    report(0, len(work) + 1)
+    applying = _Applying(database, storage, plan, base_url, now, result)
+    try:
+        show = applying.apply_show()
+    except Unavailable:
+        raise
+    except PodhostError as error:
+        result.problems.append(f"{SHOW_FILE}: {error.message}")
+        return result
+    report(1, len(work) + 1)
+    with closing(_prepared_ahead(work, applying.prepare)) as ahead:
+        for count, (episode, future) in enumerate(ahead, 2):
+            applying.apply_episode(show, episode, future)
+            report(count, len(work) + 1)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Applying:
+    """One run; the show first, then each episode."""
+
+    database: Database
+    storage: Storage
+    plan: Plan
+    base_url: str
+    now: Callable[[], datetime]
+    result: Result
+
+    def apply_show(self) -> Show:
+        """The show's row, made or changed where the plan says so."""
+        if self.plan.show_action == "nothing":
+            with self.database.read() as session:
+                show = session.get_one(Show, self.plan.show_id)
+        else:
+            with Intake(self.database, self.storage) as intake:
+                show = self._write_show(intake)
+            is_new = self.plan.show_action == "create"
+            self.result.done["show created" if is_new else "show changed"] += 1
+        self._write_podcast_guid(show)
+        return show
+
+    def _write_show(self, intake: Intake) -> Show:
+        folder = self.plan.folder
+        assert folder is not None
+        artwork = self._show_artwork(intake)
+        is_new = self.plan.show_id is None
+        people = is_new or "people" in self.plan.show_changes
+        pictures = (
+            prepare_pictures(self.database, intake, folder.pictures, self.plan.picture_ids)
+            if people
+            else {}
+        )
+        given = show_input(folder.show)
+        with self.database.write() as session:
+            now = self.now()
+            if people:
+                ids = {name: add_picture(session, pictures[name], now=now).id for name in pictures}
+                given.people = credits_of(folder.show.people, ids)
+            if self.plan.show_id is None:
+                given.slug = self.plan.slug
+                if folder.show.podcast_guid is not None:
+                    given.podcast_guid = folder.show.podcast_guid
+                show = create_show(session, given, base_url=self.base_url, now=now)
+            else:
+                lock_show(session, self.plan.show_id)
+                show = session.get_one(Show, self.plan.show_id)
+                if folder.show.slug is not None:
+                    given.slug = folder.show.slug
+                change_show(session, show, given, now=now)
+            if artwork is not None:
+                set_show_artwork(session, show, add_picture(session, artwork, now=now), now=now)
+        return show
+
+    def _show_artwork(self, intake: Intake) -> Picture | None:
+        folder = self.plan.folder
+        assert folder is not None
+        is_wanted = self.plan.show_id is None or "artwork" in self.plan.show_changes
+        if folder.artwork is None or not is_wanted:
+            return None
+        try:
+            return prepare_picture(self.database, intake, folder.artwork, is_square=True)
+        except Invalid as error:
+            # The show stands with a plain pattern, rather than not at all.
+            self.result.problems.append(error.message)
+            return None
+
+    def _write_podcast_guid(self, show: Show) -> None:
+        """Once the address is public, the folder says for ever which show it is."""
+        folder = self.plan.folder
+        assert folder is not None
+        if folder.show.podcast_guid is not None or not is_public(self.base_url):
+            return
+        try:
+            text = showfolder.write_show_value(folder.text, "podcast_guid", show.podcast_guid)
+            rewrite(folder.text_file, folder.text, text)
+        except OSError as error:
+            if self.plan.show_id is None:
+                self.result.notes.append(
+                    f"{SHOW_FILE} cannot be written ({reason(error)}); keep the name of the "
+                    f'folder, or add podcast_guid = "{show.podcast_guid}" by hand.'
+                )
+        except PodhostError as error:
+            self.result.notes.append(f"{SHOW_FILE}: {error.message}")
+
+    def prepare(self, episode: EpisodePlan) -> Prepared:
+        """Store an episode's files; in a thread."""
+        return prepare_episode(self.database, self.storage, episode, self.plan.picture_ids)
+
+    def apply_episode(self, show: Show, episode: EpisodePlan, future: Future[Prepared]) -> None:
+        """Write one episode's row; what is wrong with it is a problem of the result."""
+        name = episode.files.name
+        try:
+            prepared = future.result()
+            with prepared.intake:
+                written = write_episode(self.database, show, prepared, now=self.now)
+            # A picture that another episode stored first is there twice.
+            prepared.intake.take_back()
+        except Unavailable:
+            raise
+        except PodhostError as error:
+            self.result.problems.append(f"{name}: {error.message}")
+            return
+        self.result.done.update(written.done)
+        self.result.notes += [f"{name}: {note}" for note in written.notes]
+
+
+def _prepared_ahead(
+    work: Sequence[EpisodePlan], prepare: Callable[[EpisodePlan], Prepared]
+) -> Generator[tuple[EpisodePlan, Future[Prepared]], None, None]:
+    """Each episode in order, while the next ones are prepared in threads.
+
+    Preparing is waiting for children and for the storage, so two at once take half the time.
+    """
+    coming = iter(work)
+    waiting: deque[tuple[EpisodePlan, Future[Prepared]]] = deque()
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="podhost-prepare") as pool:
+        try:
+            while True:
+                for episode in islice(coming, _AT_ONCE + 1 - len(waiting)):
+                    waiting.append((episode, pool.submit(prepare, episode)))
+                if not waiting:
+                    return
+                yield waiting.popleft()
+        finally:
+            for _, future in waiting:
+                if not future.cancel():
+                    with suppress(Exception):
+                        future.result().intake.take_back()
+
+
+def watch_folder(folder: Path, on_change: Callable[[], object], stop: Event) -> None:
+    """Call `on_change` now and whenever files in the folder have changed, until `stop` is set.
+
+    It waits until nothing has changed for a second, so that a file that is being copied is taken
+    when it is whole. What goes wrong is logged; an outage is tried again.
+    """
+    from watchfiles import watch
+
+    is_due = True
+    for changes in watch(
+        folder,
+        watch_filter=lambda _, path: not Path(path).name.startswith(".") and path[-1:] != "~",
+        stop_event=stop,
+        rust_timeout=_QUIET_MS,
+        yield_on_timeout=True,
+        raise_interrupt=False,
+    ):
+        if changes:
+            is_due = True
+        elif is_due and not stop.is_set():
+            is_due = _fails_for_now(on_change)
+
+
+def _fails_for_now(on_change: Callable[[], object]) -> bool:
+    try:
+        on_change()
+    except Unavailable as error:
+        log.warning("publishing failed and is tried again: %s", error.message)
+        return True
+    except PodhostError as error:
+        log.warning("publishing failed: %s", error.message)
+    return False

@@ -1,0 +1,302 @@
+"""The API for programs, /api/v1: every call in one table; what each does is in its neighbours.
+
+The table has whole paths; `routes` are relative to where the application mounts them.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+from sqlalchemy.orm import Session
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from podhost import __version__, jobs
+from podhost.answers import EpisodeAnswer, EpisodeList, ShowAnswer, ShowList
+from podhost.episodes import STATUSES, EpisodeInput
+from podhost.formats.chapters import JSON_MIME_TYPE
+from podhost.instance import Instance
+from podhost.shows import ShowInput
+from podhost.web import api_episodes as episodes
+from podhost.web import api_shows as shows
+from podhost.web.calls import Call, json_answer, perform
+from podhost.web.openapi import JSON, FormBody, Operation, Query, render_openapi
+from podhost.web.responses import etag_matches
+
+PREFIX = "/api/v1"
+_SHOW = PREFIX + "/shows/{show}"
+_EPISODE = _SHOW + "/episodes/{episode}"
+
+_PICTURES = ("image/jpeg", "image/png", "image/webp")
+_ARTWORK = FormBody(files=("artwork",), required=("artwork",), raw="artwork", raw_types=_PICTURES)
+_PAGE = (
+    Query(
+        "limit",
+        "How many to answer with.",
+        {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+    ),
+    Query("offset", "How many to leave out.", {"type": "integer", "minimum": 0, "default": 0}),
+)
+
+
+class FailedJob(msgspec.Struct, kw_only=True):
+    """Work that was given up, with the reason; `key` is the id of its show or episode."""
+
+    kind: str
+    key: str
+    attempts: int
+    error: str | None
+
+
+class JobsAnswer(msgspec.Struct, kw_only=True):
+    """How much work waits and runs, and what was given up."""
+
+    waiting: int
+    running: int
+    failed: list[FailedJob]
+
+
+def get_jobs(call: Call, session: Session) -> Response:
+    """What the worker has to do."""
+    counts = jobs.count_by_status(session)
+    failed = [
+        FailedJob(kind=job.kind, key=job.key, attempts=job.attempts, error=job.error)
+        for job in jobs.list_failed(session)
+    ]
+    waiting, running = counts.get("waiting", 0), counts.get("running", 0)
+    return json_answer(JobsAnswer(waiting=waiting, running=running, failed=failed))
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        method="GET",
+        path=PREFIX + "/shows",
+        handler=shows.get_shows,
+        summary="List the shows, by title.",
+        query=_PAGE,
+        answer=ShowList,
+        is_remembered=True,
+    ),
+    Operation(
+        method="POST",
+        path=PREFIX + "/shows",
+        handler=shows.post_show,
+        summary="Create a show.",
+        json=ShowInput,
+        answer=ShowAnswer,
+        status=201,
+    ),
+    Operation(
+        method="GET",
+        path=_SHOW,
+        handler=shows.get_one_show,
+        summary="Read a show.",
+        answer=ShowAnswer,
+        is_remembered=True,
+    ),
+    Operation(
+        method="PATCH",
+        path=_SHOW,
+        handler=shows.patch_show,
+        summary="Change what is given of a show.",
+        json=ShowInput,
+        answer=ShowAnswer,
+    ),
+    Operation(
+        method="DELETE",
+        path=_SHOW,
+        handler=shows.remove_show,
+        summary="Take a show off the air for good.",
+        status=204,
+    ),
+    Operation(
+        method="PUT",
+        path=_SHOW + "/artwork",
+        handler=shows.put_show_artwork,
+        summary="Give a show its artwork: square, 1400 pixels or more.",
+        form=_ARTWORK,
+        answer=ShowAnswer,
+    ),
+    Operation(
+        method="GET",
+        path=_SHOW + "/episodes",
+        handler=episodes.get_episodes,
+        summary="List the episodes of a show, newest first.",
+        query=(*_PAGE, Query("status", "Only these.", {"type": "string", "enum": [*STATUSES]})),
+        answer=EpisodeList,
+        is_remembered=True,
+    ),
+    Operation(
+        method="POST",
+        path=_SHOW + "/episodes",
+        handler=episodes.post_episode,
+        summary="Create an episode from its audio, and publish it if wanted.",
+        json=episodes.NewEpisode,
+        form=FormBody(files=("audio", "artwork", "transcript"), texts=episodes.NewEpisode),
+        answer=EpisodeAnswer,
+        status=201,
+    ),
+    Operation(
+        method="GET",
+        path=_EPISODE,
+        handler=episodes.get_one_episode,
+        summary="Read an episode.",
+        answer=EpisodeAnswer,
+        is_remembered=True,
+    ),
+    Operation(
+        method="PATCH",
+        path=_EPISODE,
+        handler=episodes.patch_episode,
+        summary="Change what is given of an episode; its guid never changes.",
+        json=EpisodeInput,
+        answer=EpisodeAnswer,
+    ),
+    Operation(
+        method="DELETE",
+        path=_EPISODE,
+        handler=episodes.remove_episode,
+        summary="Delete an episode; its guid stays used.",
+        status=204,
+    ),
+    Operation(
+        method="POST",
+        path=_EPISODE + "/publish",
+        handler=episodes.post_publish,
+        summary="Publish an episode, now or at a time.",
+        json=episodes.Publication,
+        json_required=False,
+        answer=EpisodeAnswer,
+    ),
+    Operation(
+        method="POST",
+        path=_EPISODE + "/withdraw",
+        handler=episodes.post_withdraw,
+        summary="Take an episode out of the feed.",
+        answer=EpisodeAnswer,
+    ),
+    Operation(
+        method="PUT",
+        path=_EPISODE + "/audio",
+        handler=episodes.put_audio,
+        summary="Replace the audio: the guid stays, the enclosure gets a new URL.",
+        form=FormBody(
+            files=("audio",),
+            texts=episodes.NewAudio,
+            raw="audio",
+            raw_types=("audio/mpeg", "audio/mp4"),
+        ),
+        answer=EpisodeAnswer,
+    ),
+    Operation(
+        method="PUT",
+        path=_EPISODE + "/artwork",
+        handler=episodes.put_episode_artwork,
+        summary="Give an episode artwork of its own.",
+        form=_ARTWORK,
+        answer=EpisodeAnswer,
+    ),
+    Operation(
+        method="DELETE",
+        path=_EPISODE + "/artwork",
+        handler=episodes.remove_episode_artwork,
+        summary="Take an episode's own artwork away.",
+        status=204,
+    ),
+    Operation(
+        method="GET",
+        path=_EPISODE + "/chapters",
+        handler=episodes.get_chapters,
+        summary="Read the chapters as JSON chapters.",
+        answer_type=JSON_MIME_TYPE,
+    ),
+    Operation(
+        method="PUT",
+        path=_EPISODE + "/chapters",
+        handler=episodes.put_chapters,
+        summary="Replace the chapters; an empty list takes them away.",
+        text_types=(JSON_MIME_TYPE, JSON, "text/plain"),
+        answer=EpisodeAnswer,
+    ),
+    Operation(
+        method="PUT",
+        path=_EPISODE + "/transcript",
+        handler=episodes.put_transcript,
+        summary="Replace the transcript.",
+        query=(
+            Query("language", "Of a bare file; the show's, if unsaid.", {"type": "string"}),
+            Query("filename", "Of a bare file; tells its kind.", {"type": "string"}),
+        ),
+        form=FormBody(
+            files=("transcript",),
+            texts=episodes.NewTranscript,
+            required=("transcript",),
+            raw="transcript",
+            raw_types=("text/vtt", "application/x-subrip", JSON, "text/plain", "text/html"),
+        ),
+        answer=EpisodeAnswer,
+    ),
+    Operation(
+        method="DELETE",
+        path=_EPISODE + "/transcript",
+        handler=episodes.remove_transcript,
+        summary="Take the transcript away.",
+        status=204,
+    ),
+    Operation(
+        method="GET",
+        path=PREFIX + "/jobs",
+        handler=get_jobs,
+        summary="Read what the worker has to do, and what it gave up.",
+        answer=JobsAnswer,
+    ),
+)
+
+
+def get_openapi(request: Request) -> Response:
+    """What is described here, for programs that make clients; it needs no token."""
+    instance: Instance = request.app.state.instance
+    state = request.app.state
+    if not hasattr(state, "openapi"):
+        body = render_openapi(
+            (*OPERATIONS, _OPENAPI), version=__version__, base_url=instance.base_url
+        )
+        state.openapi = (body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+    body, etag = state.openapi
+    headers = {"ETag": etag, "Cache-Control": "public, max-age=300"}
+    if etag_matches(request.headers.get("if-none-match", "").encode("latin-1"), etag.encode()):
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type=JSON)
+
+
+_OPENAPI = Operation(
+    method="GET",
+    path=PREFIX + "/openapi.json",
+    handler=get_openapi,
+    summary="Read this description.",
+    is_public=True,
+)
+
+
+def _endpoint(methods: dict[str, Operation]) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        return await perform(
+            methods["GET" if request.method == "HEAD" else request.method], request
+        )
+
+    return endpoint
+
+
+def _routes(operations: Sequence[Operation]) -> list[Route]:
+    """One route for each path, so that a wrong method is answered with all that are right."""
+    paths: dict[str, dict[str, Operation]] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method] = operation
+    return [
+        Route(path.removeprefix(PREFIX), _endpoint(methods), methods=list(methods), name=path)
+        for path, methods in paths.items()
+    ]
+
+
+routes: list[Route] = [Route(_OPENAPI.path.removeprefix(PREFIX), get_openapi), *_routes(OPERATIONS)]

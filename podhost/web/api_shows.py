@@ -1,0 +1,142 @@
+"""The API's calls for shows."""
+
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from podhost.answers import ShowAnswer, ShowList, show_answer, show_answers
+from podhost.artwork import PreparedArtwork, add_artwork, find_artwork
+from podhost.errors import Conflict, Invalid
+from podhost.fields import FieldErrors
+from podhost.intake import Intake
+from podhost.models import Artwork
+from podhost.shows import (
+    ShowInput,
+    change_show,
+    create_show,
+    delete_show,
+    list_shows,
+    set_show_artwork,
+)
+from podhost.web.calls import Call, json_answer, named
+from podhost.web.inputs import read_count
+from podhost.web.uploading import ReceivedFile
+
+DEFAULT_PAGE = 50
+LARGEST_PAGE = 200
+# Beyond it, databases no longer count.
+_FARTHEST = 10**9
+_SMALLEST_ARTWORK_PX = 1400
+
+
+def get_shows(call: Call, session: Session) -> ShowList:
+    """A page of the shows here, by title."""
+    limit, offset = page(call)
+    shows = list_shows(session)
+    return ShowList(
+        shows=show_answers(session, shows[offset : offset + limit], call.instance.base_url),
+        total=len(shows),
+        next=next_page(call, "/api/v1/shows", limit, offset, len(shows)),
+    )
+
+
+def post_show(call: Call) -> Response:
+    """A new show."""
+    given = call.given(ShowInput, told=ShowAnswer)
+    base_url = call.instance.base_url
+    with call.instance.database.write() as session:
+        show = create_show(session, given, base_url=base_url, now=call.now())
+        created = show_answer(session, show, base_url, warnings=call.warnings)
+    location = f"{base_url}/api/v1/shows/{created.slug}"
+    return json_answer(created, 201, location=location)
+
+
+def get_one_show(call: Call, session: Session) -> ShowAnswer:
+    """One show."""
+    return show_answer(session, call.show(session), call.instance.base_url)
+
+
+def patch_show(call: Call) -> Response:
+    """Change what is given; everything else stays."""
+    given = call.given(ShowInput, told=ShowAnswer)
+    with call.instance.database.write() as session:
+        show = call.show(session, lock=True)
+        change_show(session, show, given, now=call.now())
+        changed = show_answer(session, show, call.instance.base_url, warnings=call.warnings)
+    return json_answer(changed)
+
+
+def remove_show(call: Call) -> Response:
+    """Take the show off the air for good."""
+    with call.instance.database.write() as session:
+        delete_show(session, call.show(session, lock=True), now=call.now())
+    return Response(status_code=204)
+
+
+def put_show_artwork(call: Call) -> Response:
+    """Give the show its artwork."""
+    received = required_file(call, "artwork")
+    with Intake(call.instance.database, call.instance.storage) as intake:
+        picture = prepared_artwork(call, intake, received)
+        with call.instance.database.write() as session:
+            show = call.show(session, lock=True)
+            artwork = artwork_row(call, session, picture)
+            set_show_artwork(session, show, artwork, now=call.now())
+            changed = show_answer(session, show, call.instance.base_url, warnings=call.warnings)
+    return json_answer(changed)
+
+
+# What the calls for episodes need as well
+
+
+def page(call: Call) -> tuple[int, int]:
+    """The limit and the offset that the query asks for. Raises Invalid."""
+    limit = offset = 0
+    errors = FieldErrors()
+    with errors.noting("limit"):
+        limit = read_count(
+            call.query.get("limit"), default=DEFAULT_PAGE, least=1, most=LARGEST_PAGE
+        )
+    with errors.noting("offset"):
+        offset = read_count(call.query.get("offset"), default=0, least=0, most=_FARTHEST)
+    errors.raise_any()
+    return limit, offset
+
+
+def next_page(
+    call: Call, path: str, limit: int, offset: int, total: int, *, more: str = ""
+) -> str | None:
+    """The address of the page after this one; None after the last."""
+    if offset + limit >= total:
+        return None
+    return f"{call.instance.base_url}{path}?limit={limit}&offset={offset + limit}{more}"
+
+
+def required_file(call: Call, name: str) -> ReceivedFile:
+    """The file of this field. Raises Invalid when there is none."""
+    received = call.form.files.get(name) if call.form is not None else None
+    if received is None:
+        sentence = f"Send the file in the field {name!r} of a form."
+        raise Invalid(f"{name}: {sentence}", {name: sentence})
+    return received
+
+
+def prepared_artwork(call: Call, intake: Intake, received: ReceivedFile) -> PreparedArtwork | str:
+    """The picture, stored now; or the id of the same picture, where it is here already."""
+    with call.instance.database.read() as session:
+        known = find_artwork(session, received.sha256)
+    # Pictures of people may be of any shape.
+    if known is not None and known.width == known.height >= _SMALLEST_ARTWORK_PX:
+        return known.id
+    prepared = named("artwork", lambda: intake.artwork(received.path))
+    call.warnings += prepared.files.warnings
+    return prepared
+
+
+def artwork_row(call: Call, session: Session, picture: PreparedArtwork | str) -> Artwork:
+    """The row of a picture that `prepared_artwork` gave."""
+    if isinstance(picture, PreparedArtwork):
+        return add_artwork(session, picture, now=call.now())
+    known = session.get(Artwork, picture)
+    if known is None:
+        raise Conflict("The picture was just cleaned away; send it again.")
+    return known

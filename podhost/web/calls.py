@@ -1,0 +1,255 @@
+"""How one call of the API runs: token first, then the body, then the handler; it knows no route.
+
+Reading calls are answered from memory while nothing has changed: one small query of the change
+log says so, in the same session that checks the token.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+import msgspec
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
+from sqlalchemy.orm import Session
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+
+from podhost.changes import last_change
+from podhost.episodes import get_episode
+from podhost.errors import Invalid, NotFound
+from podhost.instance import Instance
+from podhost.models import Episode, Show
+from podhost.shows import get_show
+from podhost.web.auth import READ, WRITE, require_token, require_token_in
+from podhost.web.inputs import read_json, read_struct, read_texts, text_names, unknown_warnings
+from podhost.web.openapi import JSON, FormBody, Operation
+from podhost.web.uploading import MB, Accepted, Form, media_type, receive_bytes, receive_form
+
+S = TypeVar("S", bound=msgspec.Struct)
+T = TypeVar("T")
+
+ARTWORK_LIMIT_BYTES = 20 * MB
+TRANSCRIPT_LIMIT_BYTES = 10 * MB
+# Each file that is being prepared keeps a child process busy.
+PREPARED_AT_ONCE = 4
+REMEMBERED_BYTES = 16 * MB
+_LONGEST_KEY = 300
+
+_preparing: RunVar[CapacityLimiter] = RunVar("podhost_preparing")
+
+
+@dataclass(slots=True)
+class Call:
+    """One request as handlers see it. `body` is the bytes of a body that is no form."""
+
+    instance: Instance
+    parameters: Mapping[str, str]
+    query: QueryParams
+    mime_type: str
+    body: bytes = b""
+    form: Form | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    def now(self) -> datetime:
+        """The current time, aware, UTC."""
+        return self.instance.now()
+
+    def show(self, session: Session, *, lock: bool = False) -> Show:
+        """The show that the path names. Raises NotFound or Gone."""
+        return get_show(session, self.parameters["show"], lock=lock)
+
+    def episode(self, session: Session, *, lock: bool = False) -> Episode:
+        """The episode that the path names. Raises NotFound or Gone."""
+        show = self.show(session, lock=lock)
+        return get_episode(session, show, self.parameters["episode"])
+
+    def given(
+        self,
+        kind: type[S],
+        *,
+        files: tuple[str, ...] = (),
+        told: type[msgspec.Struct] | None = None,
+    ) -> S:
+        """The fields that were given, as JSON or in a form; unknown ones become warnings.
+
+        `told` is the answer, whose other fields are known and cannot be given.
+        """
+        if self.form is None:
+            values, unknown = read_json(self.body) if self.body else {}, []
+        else:
+            values, unknown = read_texts(self.form.texts, kind), self.form.unknown
+        read_only = text_names(told) - text_names(kind) if told is not None else frozenset()
+        given, warnings = read_struct(values, kind, read_only)
+        known = [*text_names(kind), *files]
+        self.warnings += [*warnings, *unknown_warnings((name, known) for name in unknown)]
+        return given
+
+
+async def perform(operation: Operation, request: Request) -> Response:
+    """Answer one request. Raises PodhostError."""
+    call = Call(
+        request.app.state.instance,
+        _parameters(request),
+        request.query_params,
+        media_type(request),
+    )
+    if operation.method == "GET":
+        return await to_thread.run_sync(_read, operation, request, call)
+    # Before the body: nobody sends 500 MB to be told that the token is wrong.
+    await to_thread.run_sync(_admit, request, call)
+    form = operation.form
+    if form is not None and not (operation.json is not None and _is_json(call.mime_type)):
+        accepted = _accepted(form, call.instance)
+        async with receive_form(request, call.instance.storage, accepted) as call.form:
+            return await _run(operation, call)
+    if operation.json is not None or operation.text_types:
+        call.body = await receive_bytes(request)
+        _check_type(operation, call)
+    return await _run(operation, call)
+
+
+async def _run(operation: Operation, call: Call) -> Response:
+    work = partial(operation.handler, call)
+    if operation.form is None:
+        return await to_thread.run_sync(work)
+    limiter = _preparing.get(None)
+    if limiter is None:
+        limiter = CapacityLimiter(PREPARED_AT_ONCE)
+        _preparing.set(limiter)
+    return await to_thread.run_sync(work, limiter=limiter)
+
+
+def _parameters(request: Request) -> dict[str, str]:
+    for value in request.path_params.values():
+        # Slugs and ids are nothing else, and PostgreSQL refuses to look for a zero byte.
+        if not value.isascii() or not value.isprintable() or len(value) > 100:
+            raise NotFound("There is no such show or episode here.")
+    return request.path_params
+
+
+def _admit(request: Request, call: Call) -> None:
+    """Check the token, and that what the path names is there."""
+    require_token(request, WRITE)
+    with call.instance.database.read() as session:
+        if "episode" in call.parameters:
+            call.episode(session)
+        elif "show" in call.parameters:
+            call.show(session)
+
+
+def _is_json(mime_type: str) -> bool:
+    return mime_type == JSON or mime_type.endswith("+json")
+
+
+def _check_type(operation: Operation, call: Call) -> None:
+    if operation.json is None or _is_json(call.mime_type):
+        return
+    if not call.body and not operation.json_required:
+        return
+    raise Invalid("Send JSON, with the header `Content-Type: application/json`.")
+
+
+def _accepted(form: FormBody, instance: Instance) -> Accepted:
+    limits = {
+        "audio": instance.settings.max_upload_mb * MB,
+        "artwork": ARTWORK_LIMIT_BYTES,
+        "transcript": TRANSCRIPT_LIMIT_BYTES,
+    }
+    texts = text_names(form.texts) if form.texts is not None else frozenset()
+    return Accepted({name: limits[name] for name in form.files}, texts, form.raw)
+
+
+def named(name: str, make: Callable[[], T]) -> T:
+    """What `make` gives; whatever is wrong in it is wrong with the field `name`."""
+    try:
+        return make()
+    except ValueError as error:
+        raise Invalid(f"{name}: {error}", {name: str(error)}) from None
+    except Invalid as error:
+        raise Invalid(error.message, error.fields or {name: error.message}) from error
+
+
+def json_answer(
+    value: msgspec.Struct, status: int = 200, *, location: str | None = None
+) -> Response:
+    """A struct as the JSON answer."""
+    headers = {"Location": location} if location is not None else None
+    return answer(msgspec.json.encode(value), status, headers=headers)
+
+
+def answer(
+    body: bytes, status: int = 200, *, mime_type: str = JSON, headers: dict[str, str] | None = None
+) -> Response:
+    """An answer for the holder of a token and nobody else."""
+    headers = {"Cache-Control": "private, no-cache", **(headers or {})}
+    return Response(body, status, headers, media_type=mime_type)
+
+
+# What is remembered
+
+
+class Remembered:
+    """Answers to reading calls, each with the number of the change after which it was made.
+
+    An answer is good for as long as no change was recorded since. Bounded in bytes: what was
+    asked for least recently falls out. Threads may share it.
+    """
+
+    def __init__(self, limit_bytes: int = REMEMBERED_BYTES) -> None:
+        self._limit_bytes = limit_bytes
+        self._bytes = 0
+        self._answers: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, key: str, seq: int) -> bytes | None:
+        """The answer, if it was made when the newest change was `seq`."""
+        with self._lock:
+            found = self._answers.get(key)
+            if found is None or found[0] != seq:
+                return None
+            self._answers.move_to_end(key)
+            return found[1]
+
+    def keep(self, key: str, seq: int, body: bytes) -> None:
+        """Remember an answer, in the place of the one that was there."""
+        if len(body) > self._limit_bytes // 4 or len(key) > _LONGEST_KEY:
+            return
+        with self._lock:
+            before = self._answers.pop(key, None)
+            self._bytes += len(body) - (len(before[1]) if before else 0)
+            self._answers[key] = (seq, body)
+            while self._bytes > self._limit_bytes:
+                _, (_, oldest) = self._answers.popitem(last=False)
+                self._bytes -= len(oldest)
+
+
+def _read(operation: Operation, request: Request, call: Call) -> Response:
+    instance = call.instance
+    with instance.database.read() as session:
+        require_token_in(session, request, READ, instance=instance)
+        if operation.answer is None or not operation.is_remembered:
+            found: Response = operation.handler(call, session)
+            return found
+        remembered = _remembered(request)
+        key = f"{request.url.path}?{request.url.query}"
+        seq = last_change(session)
+        body = remembered.find(key, seq)
+        if body is None:
+            make: Callable[..., msgspec.Struct] = operation.handler
+            body = msgspec.json.encode(make(call, session))
+            remembered.keep(key, seq, body)
+    return answer(body)
+
+
+def _remembered(request: Request) -> Remembered:
+    state = request.app.state
+    if not hasattr(state, "api_answers"):
+        state.api_answers = Remembered()
+    remembered: Remembered = state.api_answers
+    return remembered

@@ -1,0 +1,229 @@
+"""What one call of the API takes and answers, and openapi.json, which is made from that alone."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+JSON = "application/json"
+FORM = "multipart/form-data"
+_REFERENCE = "#/components/schemas/{name}"
+_DESCRIPTION = """Publish podcasts from programs.
+
+Every call but this one needs a token: `Authorization: Bearer TOKEN`. `podhost token create` makes
+one. Errors come in one shape; `fields` names each wrong input. Fields that are not known are
+ignored and named in `warnings`. Times are ISO 8601; one without a zone is in the show's own."""
+
+
+class ErrorDetails(msgspec.Struct):
+    """A stable code, a sentence for people, and a sentence for each wrong input."""
+
+    code: str
+    message: str
+    fields: dict[str, str]
+
+
+class ErrorAnswer(msgspec.Struct):
+    """The one shape in which errors come."""
+
+    error: ErrorDetails
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query parameter; `schema` is its JSON Schema."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FormBody:
+    """A form: its file fields, and the text fields as the fields of a struct.
+
+    With `raw`, the bare file of that field is taken as well, with one of these types.
+    """
+
+    files: tuple[str, ...]
+    texts: type[msgspec.Struct] | None = None
+    required: tuple[str, ...] = ()
+    raw: str | None = None
+    raw_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method on one path. The body may be JSON, a form, either, or one of `text_types`.
+
+    A writing handler takes the call and gives the response. One for GET takes the session too;
+    it gives the response, or where the answer `is_remembered` (which depends on nothing but the
+    address and the rows whose changes are recorded) its struct.
+    """
+
+    method: str
+    path: str
+    handler: Callable[..., Any]
+    summary: str
+    answer: type[msgspec.Struct] | None = None
+    answer_type: str = JSON
+    status: int = 200
+    query: Sequence[Query] = ()
+    json: type[msgspec.Struct] | None = None
+    json_required: bool = True
+    form: FormBody | None = None
+    text_types: Sequence[str] = ()
+    is_public: bool = False
+    is_remembered: bool = False
+
+
+def render_openapi(operations: Sequence[Operation], *, version: str, base_url: str) -> bytes:
+    """The description of these operations as OpenAPI 3.1 in JSON."""
+    # Loaded here, because a server that nobody asks for this does not need it.
+    from apispec import APISpec
+
+    spec = APISpec(
+        title="podhost",
+        version=version,
+        openapi_version="3.1.0",
+        info={"description": _DESCRIPTION},
+        servers=[{"url": base_url}],
+        security=[{"token": []}],
+    )
+    spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
+    for name, schema in _schemas(operations).items():
+        spec.components.schema(name, schema)
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+    for path, methods in paths.items():
+        spec.path(path=path, operations=methods)
+    return msgspec.json.encode(spec.to_dict())
+
+
+def _schemas(operations: Sequence[Operation]) -> dict[str, Any]:
+    kinds: dict[type[msgspec.Struct], None] = {ErrorAnswer: None}
+    for operation in operations:
+        for kind in (operation.answer, operation.json):
+            if kind is not None:
+                kinds[kind] = None
+    _, schemas = msgspec.json.schema_components(tuple(kinds), ref_template=_REFERENCE)
+    return schemas
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": operation.handler.__name__.strip("_"),
+        "summary": operation.summary,
+        "parameters": [*_path_parameters(operation.path), *map(_query_parameter, operation.query)],
+        "responses": _responses(operation),
+    }
+    if operation.is_public:
+        described["security"] = []
+    content = _body(operation)
+    if content:
+        required = operation.json_required or operation.json is None
+        described["requestBody"] = {"required": required, "content": content}
+    return described
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    meaning = {
+        "show": "The show's slug; one that it once had will do.",
+        "episode": "The episode's id or slug; a slug that it once had will do.",
+    }
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": text,
+            "schema": {"type": "string"},
+        }
+        for name, text in meaning.items()
+        if "{" + name + "}" in path
+    ]
+
+
+def _query_parameter(query: Query) -> dict[str, Any]:
+    return {
+        "name": query.name,
+        "in": "query",
+        "description": query.description,
+        "schema": dict(query.schema),
+    }
+
+
+def _body(operation: Operation) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    if operation.json is not None:
+        content[JSON] = {"schema": _reference(operation.json)}
+    if operation.form is not None:
+        content[FORM] = _form(operation.form)
+        for kind in operation.form.raw_types:
+            content[kind] = {"schema": {"type": "string", "format": "binary"}}
+    for kind in operation.text_types:
+        content[kind] = {"schema": {"type": "object"} if "json" in kind else {"type": "string"}}
+    return content
+
+
+def _form(form: FormBody) -> dict[str, Any]:
+    properties: dict[str, Any] = {
+        name: {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
+        for name in form.files
+    }
+    if form.texts is not None:
+        (reference,), schemas = msgspec.json.schema_components(
+            (form.texts,), ref_template=_REFERENCE
+        )
+        properties |= schemas[reference["$ref"].rpartition("/")[2]]["properties"]
+    described: dict[str, Any] = {
+        "schema": {
+            "type": "object",
+            "properties": properties,
+            "required": list(form.required),
+        }
+    }
+    lists = [name for name, schema in properties.items() if schema.get("type") == "array"]
+    if lists:
+        described["encoding"] = {name: {"contentType": JSON} for name in lists}
+    return described
+
+
+def _responses(operation: Operation) -> dict[str, Any]:
+    success: dict[str, Any] = {"description": operation.summary}
+    if operation.answer is not None:
+        success["content"] = {operation.answer_type: {"schema": _reference(operation.answer)}}
+    elif operation.status != 204:
+        success["content"] = {operation.answer_type: {"schema": {"type": "object"}}}
+    responses = {str(operation.status): success}
+    for status, meaning in _errors(operation).items():
+        responses[status] = {
+            "description": meaning,
+            "content": {JSON: {"schema": _reference(ErrorAnswer)}},
+        }
+    return responses
+
+
+def _errors(operation: Operation) -> dict[str, str]:
+    if operation.is_public:
+        return {}
+    errors = {
+        "401": "There is no token, or it is not good (any more).",
+        "422": "Something that was given cannot be used; `fields` says what.",
+        "503": "The database or the storage does not answer; try again in a moment.",
+    }
+    if "{" in operation.path:
+        errors["404"] = "There is no such show or episode."
+        errors["410"] = "The show or the episode was deleted."
+    if operation.method != "GET":
+        errors["403"] = "The token may only read."
+        errors["409"] = "What is stored already forbids it."
+    if _body(operation):
+        errors["413"] = "What was sent is larger than this instance takes."
+    return dict(sorted(errors.items()))
+
+
+def _reference(kind: type[msgspec.Struct]) -> dict[str, str]:
+    return {"$ref": _REFERENCE.format(name=kind.__name__)}

@@ -1,0 +1,436 @@
+"""What HTTP says about ranges, validators and errors, as pure functions, and short answers.
+
+Header names and values are bytes, as ASGI hands them over; names are in lower case. Times are
+whole seconds since 1970, sizes and positions are bytes.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from calendar import timegm
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from email.utils import formatdate
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+import msgspec
+
+from podhost.catalogue_entries import ALLOW_ANY_ORIGIN, EXPOSE_AUDIO, Headers
+from podhost.errors import PodhostError
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+RANGES_LIMIT = 16
+# Longer ones are not parsed at all; sixteen ranges of twenty digits fit.
+RANGE_HEADER_LIMIT = 1024
+# What nearly every player sends.
+_SIMPLE_RANGE = re.compile(rb"bytes=([0-9]{1,18})-([0-9]{1,18})?", re.ASCII)
+_RANGE = re.compile(rb"[ \t]*(?P<first>[0-9]*)-(?P<last>[0-9]*)[ \t]*", re.ASCII)
+# Beyond every size; longer numbers would only cost time.
+_FAR = 10**18
+_FAR_DIGITS = 18
+
+# What some proxies append to the tag when they compress: inside the quotes or, wrongly, behind.
+_CODING_SUFFIXES = (b"-gzip", b";gzip", b"--gzip", b"-br")
+
+# A member of a list of tags. Nothing follows the repetition, so it cannot run away.
+_TAG = re.compile(rb'(?:[^,"]+|"[^"]*"?)+')
+
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), start=1
+    )
+}
+_CLOCK = rb"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
+_DATES = (
+    # Sun, 06 Nov 1994 08:49:37 GMT
+    re.compile(
+        rb"[A-Z][a-z]{2}, (?P<day>[0-9]{2}) (?P<month>[A-Z][a-z]{2}) (?P<year>[0-9]{4}) "
+        + _CLOCK
+        + rb" GMT"
+    ),
+    # Sunday, 06-Nov-94 08:49:37 GMT
+    re.compile(
+        rb"[A-Z][a-z]{5,8}, (?P<day>[0-9]{2})-(?P<month>[A-Z][a-z]{2})-(?P<year>[0-9]{2}) "
+        + _CLOCK
+        + rb" GMT"
+    ),
+    # Sun Nov  6 08:49:37 1994
+    re.compile(
+        rb"[A-Z][a-z]{2} (?P<month>[A-Z][a-z]{2}) (?P<day>[ 0-9][0-9]) "
+        + _CLOCK
+        + rb" (?P<year>[0-9]{4})"
+    ),
+)
+
+
+class Range(NamedTuple):
+    """The bytes from `start` up to but without `end`; never empty."""
+
+    start: int
+    end: int
+
+
+UNSATISFIABLE: Final = "unsatisfiable"
+Unsatisfiable = Literal["unsatisfiable"]
+
+
+class Decision(NamedTuple):
+    """What to answer: 200, 206, 304, 412 or 416, and for 200 and 206 which bytes."""
+
+    status: int
+    start: int
+    end: int
+
+
+_NOT_MODIFIED = Decision(304, 0, 0)
+_PRECONDITION_FAILED = Decision(412, 0, 0)
+_RANGE_NOT_SATISFIABLE = Decision(416, 0, 0)
+
+
+def parse_range(header: bytes, size_bytes: int) -> Range | Unsatisfiable | None:
+    """The one range to send of a body of `size_bytes`; None: send the whole body (RFC 9110 14.2).
+
+    Ranges that touch or overlap are sent as one. Several apart from each other are not sent as
+    multipart but ignored, which the RFC allows; so is what is malformed or has another unit.
+    """
+    simple = _SIMPLE_RANGE.fullmatch(header)
+    if simple is not None:
+        return _one_range(simple[1], simple[2] or b"", size_bytes)
+    unit, equals, specs = header.partition(b"=")
+    if not equals or len(header) > RANGE_HEADER_LIMIT or unit.strip().lower() != b"bytes":
+        return None
+    wanted: list[Range] = []
+    written = 0
+    for spec in specs.split(b","):
+        if not spec.strip(b" \t"):
+            continue  # RFC 9110 5.6.1: a list may have empty members.
+        written += 1
+        match = _RANGE.fullmatch(spec)
+        if match is None or written > RANGES_LIMIT:
+            return None
+        found = _one_range(match[1], match[2], size_bytes)
+        if found is None:
+            return None
+        if found != UNSATISFIABLE:
+            wanted.append(found)
+    if not written:
+        return None
+    if not wanted:
+        return UNSATISFIABLE
+    return wanted[0] if len(wanted) == 1 else _merged(wanted)
+
+
+def _one_range(first: bytes, last: bytes, size_bytes: int) -> Range | Unsatisfiable | None:
+    if not first:
+        if not last:
+            return None
+        length = _number(last)
+        if length == 0 or size_bytes == 0:
+            return UNSATISFIABLE
+        return Range(max(0, size_bytes - length), size_bytes)
+    start = _number(first)
+    end = _number(last) + 1 if last else size_bytes
+    if last and end <= start:
+        return None
+    if start >= size_bytes:
+        return UNSATISFIABLE
+    return Range(start, min(end, size_bytes))
+
+
+def _number(digits: bytes) -> int:
+    if len(digits) <= _FAR_DIGITS:
+        return int(digits)
+    digits = digits.lstrip(b"0") or b"0"
+    return int(digits) if len(digits) <= _FAR_DIGITS else _FAR
+
+
+def _merged(wanted: list[Range]) -> Range | None:
+    """One range if all of them touch or overlap, else None."""
+    wanted.sort()
+    start, end = wanted[0]
+    for following in wanted[1:]:
+        if following.start > end:
+            return None
+        end = max(end, following.end)
+    return Range(start, end)
+
+
+def decide(
+    method: str,
+    headers: Mapping[bytes, bytes],
+    etag: bytes,
+    last_modified: int | None,
+    size_bytes: int,
+) -> Decision:
+    """What a GET or HEAD is answered with, in the order of RFC 9110 13.2.2.
+
+    `etag` is our strong tag with its quotes. Range is defined for GET alone.
+    """
+    if b"if-match" in headers:
+        if not _is_same_strong(headers[b"if-match"], etag):
+            return _PRECONDITION_FAILED
+    elif b"if-unmodified-since" in headers:
+        since = parse_http_date(headers[b"if-unmodified-since"])
+        if since is not None and last_modified is not None and last_modified > since:
+            return _PRECONDITION_FAILED
+    if b"if-none-match" in headers:
+        if etag_matches(headers[b"if-none-match"], etag):
+            return _NOT_MODIFIED
+    elif b"if-modified-since" in headers:
+        since = parse_http_date(headers[b"if-modified-since"])
+        if since is not None and last_modified is not None and last_modified <= since:
+            return _NOT_MODIFIED
+    if (
+        method != "GET"
+        or b"range" not in headers
+        or (b"if-range" in headers and not _is_unchanged(headers[b"if-range"], etag, last_modified))
+    ):
+        return Decision(200, 0, size_bytes)
+    found = parse_range(headers[b"range"], size_bytes)
+    if found is None:
+        return Decision(200, 0, size_bytes)
+    if found == UNSATISFIABLE:
+        return _RANGE_NOT_SATISFIABLE
+    return Decision(206, found.start, found.end)
+
+
+def etag_matches(header: bytes, etag: bytes) -> bool:
+    """Whether If-None-Match names our tag, by weak comparison (RFC 9110 13.1.2).
+
+    Proxies make strong tags weak, and some put the coding behind: both still match.
+    """
+    if header == etag:
+        return True
+    ours = _opaque(etag)
+    return any(tag == b"*" or _opaque(tag) == ours for tag in _tags(header))
+
+
+def _opaque(tag: bytes) -> bytes:
+    """What stands between the quotes, without marks of weakness and of coding."""
+    tag = tag[2:] if tag[:2] in (b"W/", b"w/") else tag
+    for suffix in _CODING_SUFFIXES:
+        tag = tag.removesuffix(suffix)
+    tag = tag.removeprefix(b'"').removesuffix(b'"')
+    for suffix in _CODING_SUFFIXES:
+        tag = tag.removesuffix(suffix)
+    return tag
+
+
+def _tags(header: bytes) -> Iterable[bytes]:
+    """The members of a list of entity tags; a comma between quotes belongs to its tag."""
+    return (member.strip(b" \t") for member in _TAG.findall(header))
+
+
+def _is_same_strong(header: bytes, etag: bytes) -> bool:
+    """Whether If-Match holds, by strong comparison: a weak tag never does."""
+    return any(tag in (b"*", etag) for tag in _tags(header))
+
+
+def _is_unchanged(header: bytes, etag: bytes, last_modified: int | None) -> bool:
+    """Whether If-Range holds: our strong tag, or our very date (RFC 9110 13.1.5)."""
+    header = header.strip(b" \t")
+    if header.startswith((b'"', b"W/")):
+        return header == etag
+    return last_modified is not None and parse_http_date(header) == last_modified
+
+
+def http_date(moment: datetime | int) -> bytes:
+    """An aware datetime, or seconds since 1970, as HTTP writes it; fractions are cut off."""
+    seconds = moment if isinstance(moment, int) else int(moment.timestamp())
+    return formatdate(seconds, usegmt=True).encode("ascii")
+
+
+@lru_cache(maxsize=512)
+def parse_http_date(header: bytes) -> int | None:
+    """Seconds since 1970 of any of HTTP's three date forms, None for anything else (5.6.7)."""
+    if len(header) > 64:
+        return None
+    for form in _DATES:
+        match = form.fullmatch(header)
+        if match is not None:
+            return _seconds(match.groupdict())
+    return None
+
+
+def _seconds(found: Mapping[str, bytes]) -> int | None:
+    year = int(found["year"])
+    if len(found["year"]) == 2:
+        # Nothing of ours is older than 1970.
+        year += 2000 if year < 70 else 1900
+    month = _MONTHS.get(found["month"], 0)
+    # A leap second is written as 60.
+    second = min(int(found["second"]), 59) if found["second"] == b"60" else int(found["second"])
+    try:
+        moment = datetime(
+            year, month, int(found["day"]), int(found["hour"]), int(found["minute"]), second
+        )
+    except ValueError:
+        return None
+    return timegm(moment.timetuple())
+
+
+@lru_cache(maxsize=512)
+def accepts_gzip(header: bytes) -> bool:
+    """Whether Accept-Encoding allows gzip (RFC 9110 12.5.3)."""
+    anything = False
+    for member in header.lower().split(b",")[:32]:
+        coding, _, parameters = member.partition(b";")
+        quality = parameters.replace(b" ", b"").replace(b"\t", b"")
+        is_wanted = re.fullmatch(rb"q=0(\.0*)?", quality) is None
+        if coding.strip() in (b"gzip", b"x-gzip"):
+            return is_wanted
+        if coding.strip() == b"*":
+            anything = is_wanted
+    return anything
+
+
+def joined_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Headers by name; what stands on several lines is one list (RFC 9110 5.3).
+
+    Where a list makes no sense (Range, If-Range, dates), the joined value is malformed and so
+    ignored, which is the safe reading of a request that says two things.
+    """
+    joined: dict[bytes, bytes] = {}
+    for name, value in headers:
+        joined[name] = joined[name] + b", " + value if name in joined else value
+    return joined
+
+
+# Errors
+
+_STATUS = {
+    "invalid": 422,
+    "unauthorized": 401,
+    "forbidden": 403,
+    "not_found": 404,
+    "gone": 410,
+    "conflict": 409,
+    "too_large": 413,
+    "unavailable": 503,
+}
+
+
+def error_status(code: str) -> int:
+    """The HTTP status of one of our error codes; 500 for those that nobody foresaw."""
+    return _STATUS.get(code, 500)
+
+
+def error_json(code: str, message: str, fields: Mapping[str, str] | None = None) -> bytes:
+    """The one shape in which programs get errors."""
+    return msgspec.json.encode(
+        {"error": {"code": code, "message": message, "fields": dict(fields or {})}}
+    )
+
+
+def error_body(error: PodhostError) -> tuple[int, bytes]:
+    """Status and JSON body for an error of ours."""
+    return error_status(error.code), error_json(error.code, error.message, error.fields)
+
+
+# Short answers, and the request they go to
+
+_METHODS = b"GET, HEAD, OPTIONS"
+
+
+class Answer(NamedTuple):
+    """A short answer that is the same for everybody."""
+
+    start: dict[str, Any]
+    body: dict[str, Any]
+
+
+def start_message(status: int, headers: Headers) -> dict[str, Any]:
+    return {"type": "http.response.start", "status": status, "headers": headers}
+
+
+def body_message(body: bytes | bytearray) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": body}
+
+
+def plain_answer(status: int, text: str, *headers: tuple[bytes, bytes]) -> Answer:
+    body = (text + "\n").encode()
+    described = (
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", b"%d" % len(body)),
+        ALLOW_ANY_ORIGIN,
+    )
+    return Answer(start_message(status, described + headers), body_message(body))
+
+
+_NO_CACHE = (b"cache-control", b"no-cache")
+# So that every play is seen, and nobody keeps a redirect whose target expires.
+_PRIVATE = (b"cache-control", b"private, no-cache")
+EMPTY: Final = body_message(b"")
+# uvicorn waits with this one until the listener has taken what was sent before.
+FLUSH: Final = {"type": "http.response.body", "body": b"", "more_body": True}
+
+NOT_FOUND = plain_answer(404, "There is nothing at this address.", _NO_CACHE)
+GONE = plain_answer(410, "This was here once, and is gone for good.", _NO_CACHE)
+UNAVAILABLE = plain_answer(
+    503, "This cannot be served right now; try again soon.", _NO_CACHE, (b"retry-after", b"10")
+)
+NOT_RENDERED = plain_answer(
+    503, "This feed is being made; try again soon.", _NO_CACHE, (b"retry-after", b"2")
+)
+NO_SUCH_METHOD = plain_answer(405, "Only GET and HEAD work here.", _NO_CACHE, (b"allow", _METHODS))
+PREFLIGHT = Answer(
+    start_message(
+        204,
+        (
+            (b"allow", _METHODS),
+            ALLOW_ANY_ORIGIN,
+            (b"access-control-allow-methods", _METHODS),
+            (
+                b"access-control-allow-headers",
+                b"Range, If-Range, If-Match, If-None-Match, If-Modified-Since",
+            ),
+            (b"access-control-max-age", b"86400"),
+        ),
+    ),
+    EMPTY,
+)
+
+
+class Request:
+    """One request for anything but a feed in memory: what came in and when."""
+
+    __slots__ = ("headers", "ip", "method", "path", "receive", "scope", "send", "started_ms")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.started_ms = int(time.time() * 1000)
+        self.scope = scope
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        client = scope["client"]
+        self.ip: str = client[0] if client else ""
+        self.headers = read_headers(scope)
+        self.receive = receive
+        self.send = send
+
+    async def answer(self, answer: Answer) -> None:
+        """Send a short answer; none of its body to HEAD."""
+        await self.send(answer.start)
+        await self.send(EMPTY if self.method == "HEAD" else answer.body)
+
+
+def read_headers(scope: Scope) -> dict[bytes, bytes]:
+    lines = scope["headers"]
+    headers: dict[bytes, bytes] = dict(lines)
+    return headers if len(headers) == len(lines) else joined_headers(lines)
+
+
+def redirect_answer(url: str) -> Answer:
+    """302: not 301, which apps and caches would keep for ever."""
+    headers = (
+        (b"location", url.encode("ascii")),
+        (b"content-length", b"0"),
+        _PRIVATE,
+        ALLOW_ANY_ORIGIN,
+        EXPOSE_AUDIO,
+    )
+    return Answer(start_message(302, headers), EMPTY)

@@ -1,0 +1,142 @@
+"""The command line: help with an example, sentences instead of tracebacks, exit statuses."""
+
+import json
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from podhost.cli import podhost
+
+
+def all_commands(
+    group: click.Group = podhost, path: tuple[str, ...] = ()
+) -> Iterator[tuple[str, ...]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from all_commands(command, (*path, name))
+        else:
+            yield (*path, name)
+
+
+@pytest.fixture
+def run(migrated_sqlite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
+    """Run a command in this process on an empty podhost of its own."""
+    data = tmp_path / "data"
+    data.mkdir()
+    shutil.copy(migrated_sqlite, data / "podhost.sqlite3")
+    monkeypatch.setenv("PODHOST_DATA", str(data))
+    monkeypatch.setenv("PODHOST_BASE_URL", "https://pod.example")
+
+    def invoke(*arguments: str, status: int = 0) -> Result:
+        result = CliRunner().invoke(podhost, arguments)
+        assert result.exit_code == status, result.output
+        assert "Traceback" not in result.output
+        return result
+
+    return invoke
+
+
+@pytest.mark.parametrize("path", list(all_commands()), ids=" ".join)
+def test_every_command_has_help_with_an_example(path: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(podhost, [*path, "--help"])
+    assert result.exit_code == 0
+    assert f"Example: podhost {' '.join(path)}" in result.output
+
+
+def test_from_a_show_to_its_feed(run, mp3: Path, tmp_path: Path) -> None:
+    made = run("show", "create", "Tide Tables", "--category", "Arts > Books", "--json")
+    assert json.loads(made.stdout)["slug"] == "tide-tables"
+    shows = json.loads(run("show", "list", "--json").stdout)
+    assert shows[0]["feed_url"] == "https://pod.example/tide-tables/feed.xml"
+    notes = tmp_path / "notes.md"
+    notes.write_text("Low **water**.")
+    added = run(
+        *("episode", "add", str(mp3), "--show", "tide-tables", "--title", "Ebb"),
+        *("--notes", f"@{notes}", "--guest", "Ann Guest", "--publish", "--json"),
+    )
+    assert json.loads(added.stdout)["status"] == "published"
+    episodes = json.loads(run("episode", "list", "--show", "tide-tables", "--json").stdout)
+    assert [episode["title"] for episode in episodes] == ["Ebb"]
+    feed = run("feed", "tide-tables").stdout
+    assert "<title>Ebb</title>" in feed and "<strong>water</strong>" in feed
+    assert mp3.exists()
+    assert run("check").stdout.startswith("All is well")
+
+
+def test_a_token_is_printed_once_as_json(run) -> None:
+    run("token", "create", status=1)
+    run("account", "create", "alice@example.org")
+    token = json.loads(run("token", "create", "--json").stdout)["token"]
+    assert token.startswith("podhost_")
+    listed = run("token", "list").stdout
+    assert token not in listed
+    run("token", "revoke", listed.split("\t")[0])
+    assert "revoked" in run("token", "list").stdout
+    run("account", "create", "bob@example.org")
+    assert "several accounts" in run("token", "create", status=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("feed", "nothing"), "There is no show 'nothing'"),
+        (("episode", "list", "--show", "nothing"), "There is no show 'nothing'"),
+        (("show", "create", " "), "title"),
+        (("show", "create", "X", "--slug", "api"), "used by podhost itself"),
+        (("show", "create", "X", "--artwork", "/nonexistent.jpg"), "There is no file"),
+        (("publish", "/nonexistent"), "/nonexistent"),
+        (("token", "revoke", "x"), "There is no token"),
+        (("serve", "--port", "http"), "--port"),
+        (("serve", "--storage", "ftp://x"), "--storage"),
+        (("check", "--show", "nothing"), "There is no show"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(
+    run, arguments: tuple[str, ...], sentence: str
+) -> None:
+    result = run(*arguments, status=1)
+    assert sentence in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_pdf_called_mp3_is_refused_and_leaves_nothing(run, tmp_path: Path) -> None:
+    run("show", "create", "Tide Tables")
+    path = tmp_path / "talk.mp3"
+    path.write_bytes(b"%PDF-1.7\n" + bytes(5000))
+    result = run("episode", "add", str(path), "--show", "tide-tables", "--publish", status=1)
+    assert "PDF" in result.stderr
+    assert json.loads(run("episode", "list", "--show", "tide-tables", "--json").stdout) == []
+    assert not list((tmp_path / "data" / "storage" / "audio").glob("*"))
+
+
+def test_wrong_usage_exits_2(run) -> None:
+    run("publish", status=2)
+    run("dance", status=2)
+
+
+def test_a_port_in_use_is_a_sentence(run) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert f"Port {port} is in use" in run("serve", "--port", str(port), status=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PODHOST_DATABASE_URL", "postgresql://127.0.0.1:9/none"),
+        ("PODHOST_DATA", "/proc/nowhere"),
+        ("PODHOST_STORAGE", "file:///proc/nowhere"),
+    ],
+)
+def test_what_cannot_be_reached_is_a_sentence(
+    run, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert len(run("show", "list", status=1).stderr.strip().splitlines()) == 1

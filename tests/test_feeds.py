@@ -1,0 +1,193 @@
+"""Feeds: from rows to bytes to a snapshot, each once and only when something changed."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import feedparser
+from lxml import etree
+
+from podhost.db import new_id
+from podhost.episodes import EpisodeInput, change_episode, get_episode
+from podhost.feeds import Site, find_snapshot, render_show, snapshot_body, store_snapshot
+from podhost.instance import Instance
+from podhost.models import Audio, Credit, Episode, Person, Show, Snapshot
+from podhost.people import CreditInput
+from podhost.shows import get_show
+from podhost.worker import run_due_jobs
+from tests.conftest import FrozenClock
+from tests.making import feed_body, make_episode, make_show
+
+SITE = Site("https://pod.example", ("https://hub.example/",))
+
+
+def snapshot_of(instance: Instance, show: Show) -> Snapshot:
+    with instance.database.read() as session:
+        snapshot = find_snapshot(session, show)
+        assert snapshot is not None
+        return snapshot
+
+
+def test_two_renders_of_the_same_rows_are_byte_identical(
+    instance: Instance, mp3: Path, clock: FrozenClock
+) -> None:
+    show = make_show(instance, people=[CreditInput(name="Pia Port")])
+    make_episode(instance, show, mp3, people=[CreditInput(name="Ann Guest")])
+    bodies = set()
+    for _ in range(3):
+        with instance.database.read() as session:
+            bodies.add(render_show(session, get_show(session, show.slug), SITE))
+        clock.advance(days=1)
+    assert len(bodies) == 1
+
+
+def test_each_snapshot_is_at_least_a_second_younger(instance: Instance, mp3: Path) -> None:
+    show = make_show(instance)
+    seen = []
+    for title in ("One", "Two", "Three"):
+        make_episode(instance, show, mp3, title)
+        feed_body(instance, show)
+        seen.append(snapshot_of(instance, show).last_modified)
+    assert seen[1] - seen[0] >= timedelta(seconds=1)
+    assert seen[2] - seen[1] >= timedelta(seconds=1)
+
+
+def test_a_late_worker_cannot_put_an_old_feed_in_the_place_of_a_newer_one(
+    instance: Instance,
+) -> None:
+    show = make_show(instance)
+    feed_body(instance, show)
+    version = snapshot_of(instance, show).show_version
+    with instance.database.write() as session:
+        row = get_show(session, show.slug, lock=True)
+        now = instance.now()
+        assert not store_snapshot(
+            session, row, b"old", show_version=version - 1, site=SITE, now=now
+        )
+        assert store_snapshot(session, row, b"new", show_version=version, site=SITE, now=now)
+    assert snapshot_body(snapshot_of(instance, show)) == b"new"
+
+
+def test_a_change_to_a_draft_makes_no_new_snapshot(instance: Instance, mp3: Path) -> None:
+    show = make_show(instance)
+    draft = make_episode(instance, show, mp3, publish=False)
+    feed_body(instance, show)
+    before = snapshot_of(instance, show).version
+    with instance.database.write() as session:
+        row = get_episode(session, get_show(session, show.slug, lock=True), draft.id)
+        change_episode(session, row, EpisodeInput(notes="New notes"), now=instance.now())
+    run_due_jobs(instance)
+    assert snapshot_of(instance, show).version == before
+
+
+def test_any_text_in_any_field_gives_a_feed_that_parses(instance: Instance, mp3: Path) -> None:
+    nasty = "]]> <b>&amp; \x0b \ufffe שלום \U0001f399 " + "long " * 60
+    show = make_show(
+        instance,
+        title=f"Show {nasty}",
+        description=nasty,
+        author=nasty,
+        people=[CreditInput(name=nasty, bio=nasty)],
+    )
+    make_episode(
+        instance,
+        show,
+        mp3,
+        title=f"Episode {nasty}",
+        notes=f"# {nasty}\n\n<script>alert(1)</script>\n" + "word " * 20_000,
+        author=nasty,
+        season=1,
+        season_name=nasty,
+        people=[CreditInput(name=nasty, bio=nasty)],
+        guid="guid ]]> & שלום",
+    )
+    body = feed_body(instance, show)
+    channel = etree.fromstring(body)[0]
+    title = channel.findtext("item/title")
+    assert title is not None and len(title) <= 255
+    description = channel.findtext("item/description")
+    assert description is not None and len(description.encode()) <= 4000
+    assert b"alert(1)" not in body
+    assert channel.findtext("item/guid") == "guid ]]> & שלום"
+    assert not feedparser.parse(body).bozo
+
+
+def add_many(instance: Instance, show: Show, count: int) -> None:
+    """Rows of a long-running show, without the sound."""
+    first = datetime(2010, 1, 1, tzinfo=UTC)
+    with instance.database.write() as session:
+        person = Person(
+            id=new_id(), show_id=show.id, slug="ann", name="Ann", name_key="ann", bio=""
+        )
+        session.add(person)
+        session.flush()
+        ids = [new_id() for _ in range(count)]
+        for number, episode_id in enumerate(ids):
+            session.add(
+                Episode(
+                    id=episode_id,
+                    show_id=show.id,
+                    guid=f"old-{number}",
+                    slug=f"episode-{number}",
+                    title=f"Episode {number}",
+                    notes="",
+                    notes_html="<p>What we said.</p>" * 40,
+                    status="published",
+                    published_at=first + timedelta(days=number),
+                    number=number + 1,
+                    episode_type="full",
+                    is_blocked=False,
+                    created_at=first,
+                    changed_at=first,
+                )
+            )
+        session.flush()
+        for number, episode_id in enumerate(ids):
+            session.add(
+                Audio(
+                    id=new_id(),
+                    episode_id=episode_id,
+                    revision=1,
+                    storage_key=f"audio/{episode_id}.mp3",
+                    url_name=f"episode-{number}",
+                    extension="mp3",
+                    mime_type="audio/mpeg",
+                    kind="mp3",
+                    codec="mp3",
+                    size_bytes=1_000_000 + number,
+                    sha256="0" * 64,
+                    duration_ms=60_000,
+                    bitrate_bps=64_000,
+                    bitrate_mode="CBR",
+                    sample_rate_hz=44_100,
+                    channels=1,
+                    header_bytes=0,
+                    warnings=[],
+                    tags={},
+                    created_at=first,
+                )
+            )
+            session.add(
+                Credit(
+                    id=new_id(),
+                    show_id=show.id,
+                    episode_id=episode_id,
+                    person_id=person.id,
+                    position=0,
+                    name="Ann",
+                    role="guest",
+                    group="cast",
+                    bio="",
+                )
+            )
+
+
+def test_a_feed_of_five_thousand_episodes_works(instance: Instance) -> None:
+    show = make_show(instance)
+    add_many(instance, show, 5000)
+    channel = etree.fromstring(feed_body(instance, show))[0]
+    items = channel.findall("item")
+    assert len(items) == 5000
+    assert items[0].findtext("title") == "Episode 4999"
+    content = "{http://purl.org/rss/1.0/modules/content/}encoded"
+    with_full_notes = [item for item in items if item.find(content) is not None]
+    assert with_full_notes == items[:100]

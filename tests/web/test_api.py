@@ -1,0 +1,1109 @@
+"""The API for programs, through the whole application, on both pairs of engines."""
+
+import asyncio
+import io
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from mutagen import id3
+from PIL import Image
+from sqlalchemy import event
+
+from podhost.accounts import create_account, create_token
+from podhost.app import create_app
+from podhost.feeds import find_snapshot, snapshot_body
+from podhost.instance import Instance
+from podhost.shows import get_show
+from podhost.web.uploading import MB
+from podhost.worker import run_due_jobs
+from tests.asgi_client import Client
+from tests.audio_files import flac, id3_bomb, lame, mp4_nested, with_id3
+from tests.conftest import FrozenClock
+
+SHOWS = "/api/v1/shows"
+EPISODES = "/api/v1/shows/tide-tables/episodes"
+VTT = b"WEBVTT\n\n00:00.000 --> 00:02.000\n<v Ann>The tide is low.\n"
+HOSTILE_TEXTS = {
+    "control": "a\x00b\x08c\x1bd\x7f",
+    "noncharacter": "x\ufffe\uffffy",
+    "cdata": "]]> <![CDATA[",
+    "html": "<script>alert(1)</script><b>bold & brave</b>",
+    "rtl": "\u202eשלום עולם مرحبا",
+    "emoji": "👩‍👩‍👧‍👦 🇪🇸 e\u0301",
+    "long": "wörd " * 60,
+    "entities": "&amp;lt; &#0; &#xD800; %s %00 {{7*7}}",
+}
+
+
+class Program:
+    """A program that uses the API with a token."""
+
+    def __init__(self, client: Client, token: str) -> None:
+        self.client = client
+        self.headers = {"Authorization": f"Bearer {token}"}
+
+    def send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = {**self.headers, **options.pop("headers", {})}
+        return self.client.request(method, path, headers=headers, **options)
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.send("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return self.send("POST", path, **options)
+
+    def put(self, path: str, **options: Any) -> httpx.Response:
+        return self.send("PUT", path, **options)
+
+    def patch(self, path: str, **options: Any) -> httpx.Response:
+        return self.send("PATCH", path, **options)
+
+    def delete(self, path: str) -> httpx.Response:
+        return self.send("DELETE", path)
+
+
+@pytest.fixture
+def client(instance: Instance) -> Client:
+    # Without the lifespan: what it starts has tests of its own, and asks the database too.
+    return Client(create_app(instance))
+
+
+def token_for(instance: Instance, email: str, *, scope: str = "write") -> str:
+    with instance.database.write() as session:
+        account, _ = create_account(session, email, password="long enough", now=instance.now())
+        return create_token(session, account, name="test", scope=scope, now=instance.now())[1]
+
+
+@pytest.fixture
+def alice(instance: Instance, client: Client) -> Program:
+    """A host's program, which may write."""
+    return Program(client, token_for(instance, "alice@example.org"))
+
+
+@pytest.fixture
+def show(alice: Program) -> dict[str, Any]:
+    """Alice's show."""
+    made = alice.post(
+        SHOWS,
+        json={
+            "title": "Tide Tables",
+            "description": "Harbour talk.",
+            "author": "Pier Nine",
+            "categories": ["Society & Culture > Places & Travel"],
+            "time_zone": "Europe/Madrid",
+        },
+    )
+    assert made.status_code == 201, made.text
+    answer: dict[str, Any] = made.json()
+    return answer
+
+
+def upload(
+    alice: Program, audio: bytes, *, name: str = "hello.mp3", **fields: str
+) -> httpx.Response:
+    return alice.post(EPISODES, files={"audio": (name, audio, "audio/mpeg")}, data=fields)
+
+
+def make_episode(alice: Program, mp3: Path, **fields: str) -> dict[str, Any]:
+    made = upload(alice, mp3.read_bytes(), **{"title": "Low water", **fields})
+    assert made.status_code == 201, made.text
+    episode: dict[str, Any] = made.json()
+    return episode
+
+
+def draft(alice: Program, **fields: Any) -> dict[str, Any]:
+    made = alice.post(EPISODES, json={"title": "Low water", **fields})
+    assert made.status_code == 201, made.text
+    episode: dict[str, Any] = made.json()
+    return episode
+
+
+def picture(side: int = 1400, colour: str = "navy", width: int = 0) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (width or side, side), colour).save(file, "JPEG")
+    return file.getvalue()
+
+
+def feed_of(instance: Instance) -> str:
+    run_due_jobs(instance)
+    with instance.database.read() as session:
+        snapshot = find_snapshot(session, get_show(session, "tide-tables"))
+        assert snapshot is not None
+        return snapshot_body(snapshot).decode()
+
+
+def stored(instance: Instance) -> set[str]:
+    return {stat.key for stat in instance.storage.list()}
+
+
+def left_on_disk(instance: Instance) -> list[Path]:
+    folder = instance.storage.temporary_folder()
+    return list(folder.iterdir()) if folder is not None else []
+
+
+def assert_error(response: httpx.Response, status: int, *fields: str) -> dict[str, Any]:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/json"
+    answer = response.json()
+    assert list(answer) == ["error"]
+    error: dict[str, Any] = answer["error"]
+    assert set(error) == {"code", "message", "fields"}
+    assert error["message"].endswith((".", "?")), error["message"]
+    assert set(fields) <= set(error["fields"]), error
+    return error
+
+
+# Alice's way from a file to a feed
+
+
+def test_alice_publishes_an_episode(
+    alice: Program, show: dict[str, Any], mp3: Path, instance: Instance
+) -> None:
+    guests = [{"name": "Ann Guest", "url": "https://ann.example/", "bio": "Sails."}]
+    made = upload(
+        alice,
+        mp3.read_bytes(),
+        title="Low water",
+        notes="# Hello\n\nA **tide** pool.",
+        guests=json.dumps(guests),
+        season="2",
+        season_name="Winter",
+        number="7",
+        episode_type="full",
+        explicit="false",
+        publish="true",
+        guid="tide-7",
+        slug="low-water",
+    )
+    assert made.status_code == 201, made.text
+    episode = made.json()
+    assert episode["guid"] == "tide-7"
+    assert episode["status"] == "published"
+    assert episode["published_at"] == "2026-03-05T09:05:00Z"
+    assert (episode["season"], episode["number"], episode["season_name"]) == (2, 7, "Winter")
+    assert episode["explicit"] is False
+    assert episode["warnings"] == []
+    assert episode["enclosure_url"] == (
+        f"https://pod.example/audio/{episode['id']}/1/low-water.mp3"
+    )
+    assert episode["url"] == "https://pod.example/tide-tables/episodes/low-water"
+    assert episode["people"][0] | {"image_url": None} == {
+        "name": "Ann Guest",
+        "role": "guest",
+        "group": "cast",
+        "url": "https://ann.example/",
+        "bio": "Sails.",
+        "image_url": None,
+    }
+    audio = episode["audio"]
+    assert abs(audio["duration_seconds"] - 10) < 0.2
+    assert audio["size_bytes"] == mp3.stat().st_size
+    assert audio["mime_type"] == "audio/mpeg"
+    assert len(audio["sha256"]) == 64
+    assert audio["revision"] == 1
+    assert made.headers["location"] == f"https://pod.example{EPISODES}/{episode['id']}"
+    assert alice.get(f"{EPISODES}/{episode['id']}").json() == episode
+    assert alice.get(f"{EPISODES}/low-water").json() == episode
+    feed = feed_of(instance)
+    assert "<title>Low water</title>" in feed
+    assert episode["enclosure_url"] in feed
+    assert "Ann Guest" in feed
+    assert left_on_disk(instance) == []
+
+
+def test_a_show_has_every_field_that_can_be_given(alice: Program) -> None:
+    given = {
+        "title": "Tide Tables",
+        "slug": "tides",
+        "description": "Harbour talk.",
+        "link": "https://tides.example/",
+        "language": "es-mx",
+        "author": "Pier Nine",
+        "copyright": "2026 Pier Nine",
+        "owner_name": "Alice",
+        "owner_email": "alice@example.org",
+        "explicit": True,
+        "type": "serial",
+        "categories": ["Arts > Books", "Comedy"],
+        "time_zone": "America/Mexico_City",
+        "podcast_guid": "917393e3-1b1e-5cef-ace4-edaa54e1f810",
+        "medium": "audiobook",
+        "locked": False,
+        "blocked": True,
+        "complete": True,
+        "new_feed_url": "https://elsewhere.example/feed.xml",
+        "people": [{"name": "Alice", "role": "host"}],
+    }
+    made = alice.post(SHOWS, json=given)
+    assert made.status_code == 201, made.text
+    answer = made.json()
+    assert made.headers["location"] == "https://pod.example/api/v1/shows/tides"
+    for name in given.keys() - {"categories", "people"}:
+        assert answer[name] == given[name], name
+    assert answer["categories"] == [["Arts", "Books"], ["Comedy", None]]
+    assert answer["people"][0]["name"] == "Alice"
+    assert answer["feed_url"] == "https://pod.example/tides/feed.xml"
+    assert answer["episode_count"] == 0
+    assert any("artwork" in sentence for sentence in answer["warnings"])
+    assert alice.get(f"{SHOWS}/tides").json() == answer
+    assert alice.get(SHOWS).json() == {"shows": [answer], "total": 1, "next": None}
+
+
+def test_what_an_answer_says_can_be_given_back(alice: Program, show: dict[str, Any]) -> None:
+    again = alice.patch(f"{SHOWS}/tide-tables", json=show)
+    assert again.status_code == 200, again.text
+    told = again.json()["warnings"][0]
+    assert told.startswith("These fields are told and cannot be given here: id, feed_url")
+    assert {**again.json(), "warnings": []} == {**show, "warnings": []}
+
+
+def test_the_same_answer_for_head_without_a_body(alice: Program, show: dict[str, Any]) -> None:
+    answer = alice.send("HEAD", f"{SHOWS}/tide-tables")
+    assert answer.status_code == 200
+
+
+# Lists
+
+
+def test_lists_come_in_pages(alice: Program, show: dict[str, Any], clock: FrozenClock) -> None:
+    for number in range(5):
+        clock.advance(minutes=1)
+        draft(alice, title=f"Episode {number}")
+    first = alice.get(f"{EPISODES}?limit=2").json()
+    assert [episode["title"] for episode in first["episodes"]] == ["Episode 4", "Episode 3"]
+    assert first["total"] == 5
+    second = alice.get(first["next"].removeprefix("https://pod.example")).json()
+    third = alice.get(second["next"].removeprefix("https://pod.example")).json()
+    assert [episode["title"] for episode in third["episodes"]] == ["Episode 0"]
+    assert third["next"] is None
+    assert alice.get(f"{SHOWS}/tide-tables").json()["episode_count"] == 5
+    alice.post(SHOWS, json={"title": "Another"})
+    page = alice.get(f"{SHOWS}?limit=1&offset=1").json()
+    assert [entry["title"] for entry in page["shows"]] == ["Tide Tables"]
+    assert (page["total"], page["next"]) == (2, None)
+
+
+def test_a_list_can_be_of_one_status(alice: Program, show: dict[str, Any], mp3: Path) -> None:
+    draft(alice, title="Draft")
+    make_episode(alice, mp3, title="Out", publish="true")
+    found = alice.get(f"{EPISODES}?status=published").json()
+    assert [episode["title"] for episode in found["episodes"]] == ["Out"]
+    assert found["total"] == 1
+    page = alice.get(f"{EPISODES}?status=draft&limit=1").json()
+    assert page["total"] == 1
+    assert_error(alice.get(f"{EPISODES}?status=out"), 422, "status")
+
+
+def test_a_wrong_page_is_told(alice: Program, show: dict[str, Any]) -> None:
+    for limit in ("0", "201", "x", "-1", "٣", "1.5"):
+        assert_error(alice.get(f"{EPISODES}?limit={limit}"), 422, "limit")
+    for offset in ("-1", "1e3", "9" * 30, "%00"):
+        assert_error(alice.get(f"{SHOWS}?offset={offset}"), 422, "offset")
+
+
+def test_a_list_takes_as_many_queries_for_two_as_for_ten(
+    alice: Program, show: dict[str, Any], instance: Instance
+) -> None:
+    counts = []
+    for number in range(10):
+        draft(alice, title=f"Episode {number}", guests=[{"name": "Ann"}, {"name": "Ben"}])
+        if number in (1, 9):
+            counts.append(_queries(instance, lambda: alice.get(EPISODES)))
+    assert counts[0] == counts[1]
+
+
+def _queries(instance: Instance, work: Any) -> int:
+    statements: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        statements.append(arguments[2])
+
+    event.listen(instance.database.engine, "before_cursor_execute", note)
+    try:
+        assert work().status_code == 200
+    finally:
+        event.remove(instance.database.engine, "before_cursor_execute", note)
+    return sum(statement.startswith("SELECT") for statement in statements)
+
+
+def test_a_list_that_nothing_changed_is_remembered_and_every_change_is_seen(
+    alice: Program, show: dict[str, Any], mp3: Path, instance: Instance
+) -> None:
+    episode = make_episode(alice, mp3, guests='[{"name": "Ann"}]')
+    path = f"{EPISODES}/{episode['id']}"
+
+    def listed() -> Any:
+        return alice.get(EPISODES).json()["episodes"]
+
+    assert listed() == [episode]
+    again = _queries(instance, lambda: alice.get(EPISODES))
+    assert again == 2, "the token and the newest change, nothing else"
+    changes = [
+        lambda: alice.patch(path, json={"title": "High water"}),
+        lambda: alice.patch(path, json={"guests": []}),
+        lambda: alice.post(path + "/publish"),
+        lambda: alice.put(path + "/chapters", content="0:00 Start\n0:05 More"),
+        lambda: alice.put(path + "/transcript", files={"transcript": ("a.vtt", VTT)}),
+        lambda: alice.put(path + "/artwork", content=picture()),
+        lambda: alice.put(path + "/audio", files={"audio": ("b.mp3", lame(5))}),
+        lambda: alice.delete(path + "/artwork"),
+        lambda: alice.delete(path + "/transcript"),
+        lambda: alice.patch(f"{SHOWS}/tide-tables", json={"type": "serial"}),
+        lambda: alice.post(path + "/withdraw"),
+    ]
+    for change in changes:
+        before = listed()
+        response = change()
+        assert response.status_code in (200, 204), response.text
+        after = listed()
+        assert after != before
+        assert after == [alice.get(path).json()]
+    draft(alice, title="Second")
+    assert len(listed()) == 2
+    assert alice.delete(path).status_code == 204
+    assert len(listed()) == 1
+
+
+# Publishing
+
+
+def test_a_time_without_a_zone_is_one_of_the_show(
+    alice: Program, show: dict[str, Any], mp3: Path
+) -> None:
+    episode = make_episode(alice, mp3, publish="2026-07-01T09:00")
+    assert episode["status"] == "scheduled"
+    assert episode["published_at"] == "2026-07-01T07:00:00Z"
+
+
+def test_publish_false_or_empty_makes_a_draft(
+    alice: Program, show: dict[str, Any], mp3: Path
+) -> None:
+    assert make_episode(alice, mp3, publish="false")["status"] == "draft"
+    assert make_episode(alice, mp3, publish="", title="Second")["status"] == "draft"
+
+
+def test_an_episode_goes_out_and_comes_back(
+    alice: Program, show: dict[str, Any], mp3: Path, clock: FrozenClock
+) -> None:
+    path = f"{EPISODES}/{make_episode(alice, mp3)['id']}"
+    first = alice.post(path + "/publish").json()
+    assert (first["status"], first["published_at"]) == ("published", "2026-03-05T09:05:00Z")
+    assert alice.post(path + "/withdraw").json()["status"] == "withdrawn"
+    clock.advance(hours=1)
+    again = alice.post(path + "/publish", json={}).json()
+    assert (again["status"], again["published_at"]) == ("published", first["published_at"])
+    assert_error(alice.post(path + "/publish", json={"at": "2026-12-24"}), 409)
+    alice.post(path + "/withdraw")
+    later = alice.post(path + "/publish", json={"at": "2026-12-24T18:00:00+01:00"}).json()
+    assert (later["status"], later["published_at"]) == ("scheduled", "2026-12-24T17:00:00Z")
+    assert alice.post(path + "/withdraw").json()["status"] == "draft"
+    assert_error(alice.post(path + "/withdraw"), 409)
+
+
+def test_a_wrong_time_is_told(alice: Program, show: dict[str, Any]) -> None:
+    path = f"{EPISODES}/{draft(alice)['id']}/publish"
+    for at in ("soon", "2026-13-01", "0001-01-01T00:00", "2026-03-01T25:00", "9999-12-31"):
+        assert_error(upload(alice, b"never looked at", title="x", publish=at), 422, "publish")
+        assert_error(alice.post(path, json={"at": at}), 422, "at")
+    assert_error(alice.post(path, json={"at": 5}), 422, "at")
+
+
+def test_a_draft_without_audio_cannot_be_published(alice: Program, show: dict[str, Any]) -> None:
+    episode = draft(alice)
+    assert (episode["audio"], episode["enclosure_url"]) == (None, None)
+    assert "no audio" in episode["warnings"][0]
+    assert_error(alice.post(f"{EPISODES}/{episode['id']}/publish"), 422, "audio")
+    assert_error(alice.post(EPISODES, json={"title": "x", "publish": True}), 422, "audio")
+    assert alice.get(EPISODES).json()["total"] == 1
+
+
+def test_audio_that_apps_cannot_play_becomes_a_draft(
+    alice: Program, show: dict[str, Any], instance: Instance
+) -> None:
+    made = upload(alice, flac(), name="hello.flac", title="Lossless", publish="true")
+    assert made.status_code == 201, made.text
+    episode = made.json()
+    assert episode["status"] == "draft"
+    assert any("FLAC" in sentence for sentence in episode["warnings"])
+    assert_error(alice.post(f"{EPISODES}/{episode['id']}/publish"), 422, "audio")
+    assert "Lossless" not in feed_of(instance)
+
+
+# Audio
+
+
+def test_what_the_tags_say_is_taken_where_nothing_was_given(
+    alice: Program, show: dict[str, Any]
+) -> None:
+    tagged = with_id3(
+        lame(4), id3.TIT2(encoding=3, text="From the tags"), id3.TRCK(encoding=3, text="12/20")
+    )
+    episode = upload(alice, tagged).json()
+    assert (episode["title"], episode["number"]) == ("From the tags", 12)
+    named = upload(alice, lame(4), name="My_great show.mp3").json()
+    assert named["title"] == "My great show"
+
+
+def test_replaced_audio_keeps_the_guid_and_gets_a_new_url(
+    alice: Program, show: dict[str, Any], mp3: Path, instance: Instance
+) -> None:
+    before = make_episode(alice, mp3, publish="true")
+    path = f"{EPISODES}/{before['id']}/audio"
+    after = alice.put(path, files={"audio": ("b.mp3", lame(5), "audio/mpeg")}).json()
+    assert after["guid"] == before["guid"]
+    assert after["published_at"] == before["published_at"]
+    assert after["enclosure_url"] != before["enclosure_url"]
+    assert after["audio"]["revision"] == 2
+    assert abs(after["audio"]["duration_seconds"] - 5) < 0.2
+    assert after["enclosure_url"] in feed_of(instance)
+    keys = stored(instance)
+    assert_error(alice.put(path, files={"audio": ("b.mp3", lame(5), "audio/mpeg")}), 409)
+    assert_error(alice.put(path, files={"audio": ("b.flac", flac())}), 422, "audio")
+    assert_error(alice.put(path, files={"audio": ("b.mp3", b"no audio")}), 422, "audio")
+    assert_error(alice.put(path, files={"other": ("b.mp3", b"no audio")}), 422, "audio")
+    assert stored(instance) == keys
+    assert alice.get(f"{EPISODES}/{before['id']}").json()["audio"] == after["audio"]
+
+
+def test_a_bare_body_is_audio_too(alice: Program, show: dict[str, Any]) -> None:
+    path = f"{EPISODES}/{draft(alice)['id']}/audio"
+    answer = alice.put(path, content=lame(5), headers={"Content-Type": "audio/mpeg"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["audio"]["revision"] == 1
+
+
+@pytest.mark.parametrize("how", ["json", "form"])
+def test_a_file_that_lies_in_the_storage_is_taken_over(
+    alice: Program, show: dict[str, Any], mp3: Path, instance: Instance, how: str
+) -> None:
+    key = "incoming/hello.mp3"
+    instance.storage.put_bytes(key, mp3.read_bytes(), content_type="audio/mpeg")
+    fields = {"title": "Stored", "audio_key": key}
+    if how == "json":
+        made = alice.post(EPISODES, json={**fields, "publish": True})
+    else:
+        boundary = {"unused": ("", b"")}
+        made = alice.post(EPISODES, data={**fields, "publish": "true"}, files=boundary)
+    assert made.status_code == 201, made.text
+    assert made.json()["status"] == "published"
+    assert made.json()["audio"]["size_bytes"] == mp3.stat().st_size
+    assert key not in stored(instance)
+
+
+def test_a_key_that_is_none_is_told(alice: Program, show: dict[str, Any]) -> None:
+    for key in ("incoming/none.mp3", "audio/x", "../x", "incoming/../x", "incoming/\x00", "x"):
+        assert_error(alice.post(EPISODES, json={"title": "x", "audio_key": key}), 422, "audio_key")
+    assert alice.get(EPISODES).json()["total"] == 0
+
+
+def test_what_is_no_audio_is_refused_and_leaves_nothing(
+    alice: Program, show: dict[str, Any], instance: Instance
+) -> None:
+    files = {
+        "pdf": b"%PDF-1.7\n" + b"x" * 5000,
+        "empty": b"",
+        "text": b"This is not audio at all. " * 100,
+        "truncated": lame(4)[:200],
+        "bomb": id3_bomb(b""),
+        "nested": mp4_nested(),
+        "html": b"<!DOCTYPE html><html></html>",
+        "zeros": bytes(10_000),
+    }
+    for name, content in files.items():
+        answer = upload(alice, content, title=name, publish="true", guid="g")
+        assert len(assert_error(answer, 422, "audio")["message"]) > 20, name
+        assert stored(instance) == set()
+        assert left_on_disk(instance) == []
+    assert alice.get(EPISODES).json()["total"] == 0
+    assert draft(alice, guid="g")["guid"] == "g", "the guid is still free"
+
+
+def test_a_pdf_that_is_called_mp3_is_named_as_what_it_is(
+    alice: Program, show: dict[str, Any]
+) -> None:
+    error = assert_error(upload(alice, b"%PDF-1.7\n" + bytes(500), title="x"), 422, "audio")
+    assert "PDF" in error["message"]
+
+
+def test_what_fails_after_storing_is_taken_back(
+    alice: Program, show: dict[str, Any], mp3: Path, instance: Instance
+) -> None:
+    files = {
+        "audio": ("a.mp3", mp3.read_bytes()),
+        "artwork": ("a.jpg", picture()),
+        "transcript": ("a.vtt", VTT),
+    }
+    wrong = alice.post(EPISODES, files=files, data={"title": "x", "link": "nonsense"})
+    assert_error(wrong, 422, "link")
+    assert stored(instance) == set()
+    files["transcript"] = ("a.vtt", b"%PDF-1.7")
+    assert_error(alice.post(EPISODES, files=files, data={"title": "x"}), 422, "transcript")
+    files["transcript"] = ("a.vtt", VTT)
+    files["artwork"] = ("a.jpg", picture(300))
+    assert_error(alice.post(EPISODES, files=files, data={"title": "x"}), 422, "artwork")
+    assert stored(instance) == set()
+    assert left_on_disk(instance) == []
+    assert alice.get(EPISODES).json()["total"] == 0
+
+
+def test_the_same_guid_again_is_a_conflict_and_stores_nothing(
+    alice: Program, show: dict[str, Any], mp3: Path, instance: Instance
+) -> None:
+    make_episode(alice, mp3, guid="tide-7")
+    keys = stored(instance)
+    assert_error(upload(alice, mp3.read_bytes(), title="x", guid="tide-7"), 409, "guid")
+    assert_error(alice.post(EPISODES, json={"title": "x", "guid": "tide-7"}), 409, "guid")
+    assert stored(instance) == keys
+    assert alice.get(EPISODES).json()["total"] == 1
+    alice.delete(f"{EPISODES}/low-water")
+    assert_error(alice.post(EPISODES, json={"title": "x", "guid": "tide-7"}), 409, "guid")
+
+
+def test_too_large_a_file_is_refused_while_it_arrives(
+    alice: Program,
+    show: dict[str, Any],
+    instance: Instance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    object.__setattr__(instance.settings, "max_upload_mb", 1)
+    announced = assert_error(upload(alice, bytes(5 * MB), title="x"), 413, "audio")
+    assert "1 MB" in announced["message"]
+
+    async def unannounced() -> Any:
+        yield (b'--edge\r\nContent-Disposition: form-data; name="audio"; filename="a.mp3"\r\n\r\n')
+        for _ in range(20):
+            yield bytes(MB // 8)
+        raise AssertionError("it went on reading")
+
+    headers = {"Content-Type": "multipart/form-data; boundary=edge"}
+    assert_error(alice.post(EPISODES, content=unannounced(), headers=headers), 413, "audio")
+    picture_of_21_mb = {"artwork": ("a.jpg", bytes(21 * MB))}
+    assert_error(alice.put(f"{SHOWS}/tide-tables/artwork", files=picture_of_21_mb), 413, "artwork")
+    assert stored(instance) == set()
+    assert left_on_disk(instance) == []
+
+
+# Forms that are none
+
+
+FORM = "multipart/form-data; boundary=edge"
+AUDIO_PART = b'--edge\r\nContent-Disposition: form-data; name="audio"; filename="a.mp3"\r\n\r\n'
+
+
+BROKEN_FORMS = [
+    ("multipart/form-data", b"--edge--\r\n"),
+    ("multipart/form-data; boundary=", b"--edge--\r\n"),
+    ("multipart/form-data; boundary=" + "x" * 300, b"--edge--\r\n"),
+    (FORM, b""),
+    (FORM, b"nonsense"),
+    (FORM, AUDIO_PART + b"half a file"),
+    (FORM, AUDIO_PART + b"half a file\r\n--edge"),
+    (FORM, AUDIO_PART + b"half a file\r\n--edge\r\n"),
+    (FORM, b"--edge\r\n\r\nno header\r\n--edge--\r\n"),
+    (FORM, b"--edge\r\nContent-Disposition: form-data\r\n\r\nno name\r\n--edge--\r\n"),
+    (FORM, b"--edge\r\nBad Header\r\n\r\n\r\n--edge--\r\n"),
+    (FORM, b"--edge\r\n" + b"X: y\r\n" * 100 + b"\r\n\r\n--edge--\r\n"),
+    (FORM, b'--edge\r\nContent-Disposition: form-data; name="title"\r\n\r\n\xff\r\n--edge--'),
+    (FORM, b'--edge\r\nContent-Disposition: form-data; name="audio"\r\n\r\nx\r\n--edge--'),
+    (
+        FORM,
+        b"--edge\r\nContent-Transfer-Encoding: base64\r\n"
+        b'Content-Disposition: form-data; name="audio"; filename="a"\r\n\r\nx\r\n--edge--',
+    ),
+    (FORM, b'--edge\r\nContent-Disposition: form-data; name="n"\r\n\r\n\r\n' * 200),
+    (FORM, b'--edge\r\nContent-Disposition: form-data; name="title"\r\n\r\nx\r\n' * 2),
+    ("text/plain", b"title=x"),
+    ("application/x-www-form-urlencoded", b"title=x"),
+    ("", b"x"),
+    ("audio/mpeg", b"x"),
+    ("application/xml", b"<x/>"),
+]
+
+
+def test_a_broken_form_is_told_and_leaves_nothing(
+    alice: Program, show: dict[str, Any], instance: Instance
+) -> None:
+    for content_type, body in BROKEN_FORMS:
+        headers = {"Content-Type": content_type}
+        assert_error(alice.post(EPISODES, content=body, headers=headers), 422)
+        assert left_on_disk(instance) == []
+    assert alice.get(EPISODES).json()["total"] == 0
+
+
+def test_a_form_arrives_whole_however_it_is_cut(
+    alice: Program, show: dict[str, Any], mp3: Path
+) -> None:
+    audio = mp3.read_bytes()[:30_000]
+    end = b'\r\n--edge\r\nContent-Disposition: form-data; name="title"\r\n\r\nCut\r\n--edge--\r\n'
+    body = AUDIO_PART + audio + end
+
+    for size in (1 << 20, 777):
+
+        async def pieces(size: int = size) -> Any:
+            for start in range(0, len(body), size):
+                yield body[start : start + size]
+
+        made = alice.post(EPISODES, content=pieces(), headers={"Content-Type": FORM})
+        assert made.status_code == 201, made.text
+        assert made.json()["audio"]["size_bytes"] == len(audio)
+        assert made.json()["title"] == "Cut"
+
+
+def test_who_goes_away_in_the_middle_leaves_nothing(
+    instance: Instance, alice: Program, show: dict[str, Any]
+) -> None:
+    messages = [
+        {"type": "http.request", "body": AUDIO_PART + bytes(2 * MB), "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": EPISODES,
+        "raw_path": EPISODES.encode(),
+        "query_string": b"",
+        "headers": [
+            (b"content-type", FORM.encode()),
+            (b"authorization", alice.headers["Authorization"].encode()),
+        ],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+    }
+    sent: list[Any] = []
+    seen_on_disk: list[int] = []
+
+    async def receive() -> Any:
+        if len(messages) == 1:
+            seen_on_disk.append(len(left_on_disk(instance)))
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(create_app(instance)(scope, receive, send))
+    if instance.storage.temporary_folder() is not None:
+        assert seen_on_disk == [1]
+    assert left_on_disk(instance) == []
+    assert stored(instance) == set()
+    assert alice.get(EPISODES).json()["total"] == 0
+
+
+def test_a_packed_body_is_refused(alice: Program, show: dict[str, Any]) -> None:
+    packed = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    assert_error(alice.post(SHOWS, content=b"x", headers=packed), 422)
+    packed["Content-Type"] = FORM
+    assert_error(alice.post(EPISODES, content=b"x", headers=packed), 422)
+
+
+def test_notes_may_be_sent_as_a_file(alice: Program, show: dict[str, Any], mp3: Path) -> None:
+    files = {"audio": ("a.mp3", mp3.read_bytes()), "notes": ("notes.md", b"From a file")}
+    made = alice.post(EPISODES, files=files, data={"title": "x"})
+    assert made.json()["notes"] == "From a file"
+
+
+# JSON that is none, and fields that are wrong
+
+
+MALFORMED_JSON = [
+    b"",
+    b"{",
+    b"[]",
+    b"null",
+    b'"title"',
+    b'{"title": NaN}',
+    b'{"title": "a\\ud800"}',
+    b'{"title": "\xff"}',
+    b'{"title": "\xed\xa0\x80"}',
+    b'{"title": 1e999}',
+    b"[" * 100_000,
+    b'{"a":' * 50_000,
+    b'{"title": "x", }',
+    b'{"title": "x"} trailing',
+]
+
+
+def test_malformed_json_is_told(alice: Program, show: dict[str, Any]) -> None:
+    headers = {"Content-Type": "application/json"}
+    for body in MALFORMED_JSON:
+        assert_error(alice.post(SHOWS, content=body, headers=headers), 422)
+        assert_error(alice.post(EPISODES, content=body, headers=headers), 422)
+        if body:
+            assert_error(alice.patch(f"{SHOWS}/tide-tables", content=body, headers=headers), 422)
+
+
+def test_json_that_is_too_large_is_refused(alice: Program) -> None:
+    assert_error(alice.post(SHOWS, json={"title": "x" * (2 * MB)}), 413)
+
+
+def test_json_needs_its_content_type(alice: Program) -> None:
+    headers = {"Content-Type": "text/plain"}
+    assert_error(alice.post(SHOWS, content=b'{"title": "x"}', headers=headers), 422)
+
+
+WRONG_FIELDS: list[tuple[str, Any]] = [
+    ("title", 5),
+    ("title", None),
+    ("title", ""),
+    ("title", "   "),
+    ("title", "x" * 1001),
+    ("notes", ["a"]),
+    ("notes", "x" * 300_000),
+    ("season", "one"),
+    ("season", 0),
+    ("season", -1),
+    ("season", 1.5),
+    ("season", 10**40),
+    ("number", True),
+    ("episode_type", "special"),
+    ("explicit", "maybe"),
+    ("explicit", 1),
+    ("link", "javascript:alert(1)"),
+    ("link", "/relative"),
+    ("slug", "../up"),
+    ("slug", "Ünïcode"),
+    ("slug", ""),
+    ("guid", ""),
+    ("guid", "a\x00b"),
+    ("guid", "x" * 741),
+    ("guests", {"name": "Ann"}),
+    ("guests", "Ann"),
+    ("guests[0].name", [{}]),
+    ("guests[0].name", [{"name": 5}]),
+    ("guests[1]", [{"name": "Ann"}, 5]),
+    ("chapters[0].start_seconds", [{"start_seconds": "zero"}]),
+    ("chapters[0].start_seconds", [{"start_seconds": -1}]),
+    ("publish", 5),
+    ("publish", []),
+]
+
+
+def test_a_wrong_field_is_named(alice: Program, show: dict[str, Any]) -> None:
+    for name, value in WRONG_FIELDS:
+        given = {"title": "x", name.partition("[")[0]: value}
+        error = assert_error(alice.post(EPISODES, json=given), 422, name)
+        assert error["fields"][name].endswith(".")
+    assert alice.get(EPISODES).json()["total"] == 0
+
+
+WRONG_FORM_FIELDS = [
+    ("season", "one"),
+    ("explicit", "maybe"),
+    ("guests", "Ann"),
+    ("guests", '{"name": "Ann"}'),
+    ("guests[0].name", '[{"nam": "Ann"}]'),
+    ("chapters", "[{]"),
+    ("number", "1.5"),
+]
+
+
+def test_a_wrong_field_of_a_form_is_named(alice: Program, show: dict[str, Any]) -> None:
+    for name, value in WRONG_FORM_FIELDS:
+        given = {name.partition("[")[0]: value}
+        assert_error(upload(alice, b"never looked at", title="x", **given), 422, name)
+
+
+def test_all_wrong_fields_are_named_at_once(alice: Program) -> None:
+    wrong = {"title": 5, "explicit": "x", "language": 3, "people": [{"name": "Ann"}, {}]}
+    assert_error(
+        alice.post(SHOWS, json=wrong), 422, "title", "explicit", "language", "people[1].name"
+    )
+    wrong = {"title": "", "language": "xx-yy-zz", "link": "x", "time_zone": "Mars", "type": "x"}
+    assert_error(
+        alice.post(SHOWS, json=wrong), 422, "title", "language", "link", "time_zone", "type"
+    )
+
+
+def test_missing_fields_are_named(alice: Program, show: dict[str, Any], mp3: Path) -> None:
+    assert_error(alice.post(SHOWS, json={}), 422, "title")
+    assert_error(alice.post(EPISODES, json={}), 422, "title")
+    assert_error(alice.post(EPISODES, data={"title": "x"}, files={"x": b""}), 422, "audio")
+
+
+def test_unknown_fields_are_ignored_and_named(
+    alice: Program, show: dict[str, Any], mp3: Path
+) -> None:
+    made = alice.post(
+        SHOWS, json={"title": "Other", "titel": "x", "people": [{"name": "A", "u": 1}]}
+    )
+    assert made.status_code == 201
+    warnings = made.json()["warnings"]
+    assert "The field 'titel' is not known and was ignored; did you mean 'title'?" in warnings
+    assert any("people[0].u" in sentence for sentence in warnings)
+    episode = make_episode(alice, mp3, gests="[]", **{"x" * 500: "y"})
+    assert any("'guests'" in sentence for sentence in episode["warnings"])
+    assert all(len(sentence) < 300 for sentence in episode["warnings"])
+    many = alice.post(SHOWS, json={"title": "M", **{f"f{number}": 1 for number in range(500)}})
+    assert len(many.json()["warnings"]) < 40
+
+
+def test_a_picture_that_podhost_does_not_hold_cannot_be_named(
+    alice: Program, show: dict[str, Any]
+) -> None:
+    for wrong in ("none", "\x00", "0123456789abcdef"):
+        guests = [{"name": "Ann", "artwork_id": wrong}]
+        assert_error(
+            alice.post(EPISODES, json={"title": "x", "guests": guests}),
+            422,
+            "people[0].artwork_id",
+        )
+
+
+@pytest.mark.parametrize("kind", sorted(HOSTILE_TEXTS))
+def test_any_text_in_any_field_gives_an_answer_and_a_feed(
+    alice: Program, show: dict[str, Any], mp3: Path, instance: Instance, kind: str
+) -> None:
+    from lxml import etree
+
+    text = HOSTILE_TEXTS[kind]
+    changed = alice.patch(
+        f"{SHOWS}/tide-tables",
+        json={
+            **dict.fromkeys(("title", "description", "author", "copyright", "owner_name"), text),
+            "people": [{"name": text, "bio": text, "role": "host"}],
+        },
+    )
+    assert changed.status_code == 200, changed.text
+    made = upload(
+        alice,
+        mp3.read_bytes(),
+        name=f"{text}.mp3",
+        publish="true",
+        **dict.fromkeys(("title", "notes", "season_name", "author"), text),
+        guests=json.dumps([{"name": text, "bio": text}]),
+        chapters=json.dumps([{"start_seconds": 0, "title": text}]),
+        season="1",
+    )
+    assert made.status_code == 201, made.text
+    assert made.json()["status"] == "published"
+    etree.fromstring(feed_of(instance).encode())
+    for name in ("slug", "guid", "link", "episode_type", "season", "publish", "explicit"):
+        answer = alice.post(EPISODES, json={"title": "x", name: text})
+        assert answer.status_code in (201, 409, 422), (name, answer.text)
+    for query in ("status", "limit", "offset"):
+        assert alice.get(EPISODES, params={query: text}).status_code == 422
+    path = f"{EPISODES}/{made.json()['id']}"
+    answer = alice.put(path + "/transcript", content=VTT, params={"language": text})
+    assert answer.status_code in (200, 422)
+    assert alice.put(path + "/chapters", content=text.encode()).status_code in (200, 422)
+
+
+def test_long_titles_and_100_kb_of_notes_are_taken(
+    alice: Program, show: dict[str, Any], mp3: Path, instance: Instance
+) -> None:
+    title, notes = "T" * 300, "word " * (100 * 1024 // 5)
+    episode = make_episode(alice, mp3, title=title, notes=notes, publish="true")
+    assert episode["title"] == title
+    assert episode["notes"] == notes.strip()
+    assert any("255" in sentence for sentence in episode["warnings"])
+    assert len(episode["slug"]) <= 100
+    assert feed_of(instance)
+
+
+# What is not there
+
+
+def test_what_is_not_there_is_404(alice: Program, show: dict[str, Any]) -> None:
+    for path in (
+        f"{SHOWS}/nobody",
+        f"{SHOWS}/nobody/episodes",
+        f"{EPISODES}/nothing",
+        f"{EPISODES}/nothing/chapters",
+        "/api/v1/nothing",
+        f"{SHOWS}/%00",
+        f"{SHOWS}/%F0%9F%8E%99",
+        f"{SHOWS}/%ff%fe",
+        f"{SHOWS}/{'x' * 5000}",
+        f"{EPISODES}/%00",
+    ):
+        assert_error(alice.get(path), 404)
+    assert_error(alice.post(f"{SHOWS}/nobody/episodes", json={"title": "x"}), 404)
+    assert_error(alice.patch(f"{EPISODES}/nothing", json={}), 404)
+    assert_error(alice.put(f"{EPISODES}/nothing/audio", files={"audio": b"x"}), 404)
+
+
+def test_what_was_deleted_is_410(alice: Program, show: dict[str, Any], mp3: Path) -> None:
+    episode = make_episode(alice, mp3)
+    path = f"{EPISODES}/{episode['id']}"
+    assert alice.delete(path).status_code == 204
+    assert_error(alice.get(path), 410)
+    assert_error(alice.get(f"{EPISODES}/{episode['slug']}"), 410)
+    assert_error(alice.delete(path), 410)
+    assert alice.delete(f"{SHOWS}/tide-tables").status_code == 204
+    assert_error(alice.get(f"{SHOWS}/tide-tables"), 410)
+    assert_error(alice.get(EPISODES), 410)
+    assert_error(alice.post(EPISODES, json={"title": "x"}), 410)
+    assert alice.get(SHOWS).json()["total"] == 0
+
+
+def test_a_wrong_method_is_405_with_all_that_are_right(
+    alice: Program, show: dict[str, Any]
+) -> None:
+    answer = alice.delete(SHOWS)
+    assert_error(answer, 405)
+    allowed = {method.strip() for method in answer.headers["allow"].split(",")}
+    assert allowed == {"GET", "HEAD", "POST"}
+    assert_error(alice.post(f"{EPISODES}/x", json={}), 405)
+    assert_error(alice.send("TRACE", SHOWS), 405)
+
+
+# Renaming
+
+
+def test_renamed_things_are_found_by_their_old_names(
+    alice: Program, show: dict[str, Any], mp3: Path
+) -> None:
+    before = make_episode(alice, mp3)
+    after = alice.patch(f"{EPISODES}/low-water", json={"slug": "ebb"}).json()
+    assert after["slug"] == "ebb"
+    assert after["enclosure_url"] == before["enclosure_url"]
+    assert alice.get(f"{EPISODES}/low-water").json() == after
+    assert_error(alice.post(EPISODES, json={"title": "x", "slug": "low-water"}), 409, "slug")
+    renamed = alice.patch(f"{SHOWS}/tide-tables", json={"slug": "tides"}).json()
+    assert renamed["feed_url"] == "https://pod.example/tides/feed.xml"
+    assert renamed["podcast_guid"] == show["podcast_guid"]
+    assert alice.get(f"{SHOWS}/tide-tables").json() == renamed
+    assert alice.get(f"{SHOWS}/tides/episodes/ebb").json()["id"] == before["id"]
+
+
+def test_reserved_and_taken_slugs_are_refused(alice: Program, show: dict[str, Any]) -> None:
+    assert_error(alice.post(SHOWS, json={"title": "x", "slug": "studio"}), 422, "slug")
+    assert_error(alice.post(SHOWS, json={"title": "x", "slug": "tide-tables"}), 409, "slug")
+    assert alice.post(SHOWS, json={"title": "Tide Tables"}).json()["slug"] == "tide-tables-2"
+
+
+def test_a_guid_never_changes(alice: Program, show: dict[str, Any]) -> None:
+    episode = draft(alice)
+    path = f"{EPISODES}/{episode['id']}"
+    assert_error(alice.patch(path, json={"guid": "other"}), 409, "guid")
+    assert alice.patch(path, json={"guid": episode["guid"], "number": 3}).json()["number"] == 3
+    assert alice.patch(path, json={"number": None}).json()["number"] is None
+
+
+# Pictures, chapters, transcripts
+
+
+def test_artwork_of_shows_and_episodes(
+    alice: Program, show: dict[str, Any], instance: Instance
+) -> None:
+    blue = picture()
+    form = alice.put(f"{SHOWS}/tide-tables/artwork", files={"artwork": ("a.jpg", blue)})
+    assert form.status_code == 200, form.text
+    url = form.json()["artwork_url"]
+    assert url.startswith("https://pod.example/artwork/")
+    assert not any("artwork" in sentence for sentence in form.json()["warnings"])
+    keys = stored(instance)
+    path = f"{EPISODES}/{draft(alice)['id']}"
+    # The same picture again is not stored again.
+    same = alice.put(path + "/artwork", content=blue, headers={"Content-Type": "image/jpeg"})
+    assert same.json()["artwork_url"] == url
+    assert stored(instance) == keys
+    other = alice.put(path + "/artwork", content=picture(colour="red")).json()
+    assert other["artwork_url"] not in (None, url)
+    assert alice.delete(path + "/artwork").status_code == 204
+    assert alice.get(path).json()["artwork_url"] is None
+
+
+def test_wrong_artwork_is_told(alice: Program, show: dict[str, Any], instance: Instance) -> None:
+    files = {
+        "small": picture(1000),
+        "oblong": picture(1400, width=2800),
+        "text": b"not a picture",
+        "empty": b"",
+    }
+    path = f"{SHOWS}/tide-tables/artwork"
+    assert_error(alice.put(path, content=b""), 422, "artwork")
+    for name, content in files.items():
+        assert_error(alice.put(path, files={"artwork": (name, content)}), 422, "artwork")
+    assert stored(instance) == set()
+
+
+def test_chapters_come_as_json_text_or_fields(
+    alice: Program, show: dict[str, Any], mp3: Path
+) -> None:
+    chapters = [{"start_seconds": 0, "title": "Start"}, {"start_seconds": 99, "title": "Late"}]
+    episode = make_episode(alice, mp3, chapters=json.dumps(chapters))
+    assert episode["chapters_url"] == f"https://pod.example/chapters/{episode['id']}.json"
+    assert any("Late" in sentence for sentence in episode["warnings"]), episode["warnings"]
+    path = f"{EPISODES}/{episode['id']}/chapters"
+    answer = alice.get(path)
+    assert answer.headers["content-type"].startswith("application/json+chapters")
+    assert [entry["title"] for entry in answer.json()["chapters"]] == ["Start"]
+
+    text = {"Content-Type": "text/plain"}
+    lines = alice.put(path, content="00:00 One\n00:04 Two <https://two.example/>", headers=text)
+    assert lines.status_code == 200, lines.text
+    written = alice.get(path).json()
+    assert [entry["title"] for entry in written["chapters"]] == ["One", "Two"]
+    assert written["chapters"][1]["url"] == "https://two.example/"
+
+    assert alice.put(path, json=written).json()["warnings"] == []
+    assert alice.get(path).json() == written
+    assert alice.put(path, json={"chapters": []}).json()["chapters_url"] is None
+    for wrong in (b"", b"no times here", b"{}", b"[]", b"\x00\xff" * 50, b"{" * 10_000):
+        assert_error(alice.put(path, content=wrong), 422)
+
+
+def test_transcripts_come_as_forms_or_bare(
+    alice: Program, show: dict[str, Any], mp3: Path, instance: Instance
+) -> None:
+    files = {"audio": ("a.mp3", mp3.read_bytes()), "transcript": ("a.vtt", VTT)}
+    made = alice.post(EPISODES, files=files, data={"title": "x"}).json()
+    assert [entry["mime_type"] for entry in made["transcripts"]] == ["text/vtt"]
+    path = f"{EPISODES}/{made['id']}/transcript"
+    before = made["transcripts"]
+    assert (
+        alice.put(path, content=VTT, headers={"Content-Type": "text/vtt"}).json()["transcripts"]
+        == before
+    ), "the same file changes nothing"
+
+    srt = b"1\n00:00:00,000 --> 00:00:02,000\nLow tide.\n"
+    query = {"filename": "a.srt", "language": "pt-br"}
+    both = alice.put(path, content=srt, params=query).json()["transcripts"]
+    assert [(entry["mime_type"], entry["language"]) for entry in both] == [
+        ("text/vtt", "pt-br"),
+        ("application/x-subrip", "pt-br"),
+    ]
+    keys = stored(instance)
+    assert_error(alice.put(path, content=b""), 422, "transcript")
+    assert_error(alice.put(path, files={"transcript": ("a.vtt", b"%PDF-1")}), 422, "transcript")
+    assert_error(alice.put(path, content=srt, params={"language": "klingon"}), 422, "transcript")
+    assert stored(instance) == keys
+    assert alice.delete(path).status_code == 204
+    assert alice.get(f"{EPISODES}/{made['id']}").json()["transcripts"] == []
+
+
+# The worker
+
+
+def test_what_the_worker_has_to_do_can_be_seen(
+    alice: Program, show: dict[str, Any], instance: Instance
+) -> None:
+    assert alice.get("/api/v1/jobs").json() == {"waiting": 1, "running": 0, "failed": []}
+    run_due_jobs(instance)
+    assert alice.get("/api/v1/jobs").json() == {"waiting": 0, "running": 0, "failed": []}
+
+
+# At once
+
+
+def test_two_who_send_the_same_guid_at_once_make_one_episode(
+    alice: Program, show: dict[str, Any], mp3: Path, instance: Instance
+) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(
+            threads.map(
+                lambda number: upload(alice, mp3.read_bytes(), title=f"T{number}", guid="tide-7"),
+                range(4),
+            )
+        )
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+    assert alice.get(EPISODES).json()["total"] == 1
+    assert len(stored(instance)) == 1
+    assert left_on_disk(instance) == []
