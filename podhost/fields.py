@@ -60,12 +60,11 @@ def apply_given(
     """
     errors = FieldErrors()
     changed: set[str] = set()
-    outside = {field.name: field.encode_name for field in msgspec.structs.fields(given)}
     for name, (attribute, reader) in readers.items():
         value = getattr(given, name)
         if value is msgspec.UNSET:
             continue
-        with errors.noting(outside[name]):
+        with errors.noting(name):
             kept = reader(value)
             if getattr(row, attribute) != kept:
                 setattr(row, attribute, kept)

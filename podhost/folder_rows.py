@@ -153,8 +153,10 @@ class FolderRows:
         if self.show is None:
             return None
         row = self.by_guid.get(stable_guid(self.show, files.stem))
-        if row is not None or files.audio is None:
+        if row is not None and (row.id in unclaimed or row.deleted_at is not None):
             return row
+        if files.audio is None:
+            return None
         # A text whose guid was taken out, or that was deleted: the same sound in a show of which
         # no file knows is that episode, not a second one.
         return next(

@@ -16,8 +16,10 @@ from itertools import islice
 from pathlib import Path
 from threading import Event
 
+from sqlalchemy.orm import Session
+
 from podhost.db import Database
-from podhost.errors import Invalid, PodhostError, Unavailable
+from podhost.errors import Conflict, Invalid, PodhostError, Unavailable
 from podhost.folder_contents import SHOW_FILE, find_shows
 from podhost.folder_episodes import Prepared, prepare_episode, write_episode
 from podhost.folder_files import reason, rewrite
@@ -27,13 +29,7 @@ from podhost.folder_values import credits_of, show_input
 from podhost.formats import showfolder
 from podhost.intake import Intake
 from podhost.models import Show
-from podhost.shows import (
-    change_show,
-    create_show,
-    is_public,
-    lock_show,
-    set_show_artwork,
-)
+from podhost.shows import change_show, create_show, is_public, lock_show, set_show_artwork
 from podhost.storage import Storage
 
 __all__ = ["Progress", "Result", "apply_plan", "find_shows", "watch_folder"]
@@ -124,10 +120,11 @@ class _Applying:
         """The show's row, made or changed where the plan says so."""
         if self.plan.show_action == "nothing":
             with self.database.read() as session:
-                show = session.get_one(Show, self.plan.show_id)
+                show = _get(session, self.plan.show_id)
         else:
             with Intake(self.database, self.storage) as intake:
                 show = self._write_show(intake)
+            intake.take_back()
             is_new = self.plan.show_action == "create"
             self.result.done["show created" if is_new else "show changed"] += 1
         self._write_podcast_guid(show)
@@ -157,7 +154,7 @@ class _Applying:
                 show = create_show(session, given, base_url=self.base_url, now=now)
             else:
                 lock_show(session, self.plan.show_id)
-                show = session.get_one(Show, self.plan.show_id)
+                show = _get(session, self.plan.show_id)
                 if folder.show.slug is not None:
                     given.slug = folder.show.slug
                 change_show(session, show, given, now=now)
@@ -216,6 +213,13 @@ class _Applying:
             return
         self.result.done.update(written.done)
         self.result.notes += [f"{name}: {note}" for note in written.notes]
+
+
+def _get(session: Session, show_id: str | None) -> Show:
+    show = session.get(Show, show_id) if show_id is not None else None
+    if show is None or show.deleted_at is not None:
+        raise Conflict("The show was deleted meanwhile.")
+    return show
 
 
 def _prepared_ahead(

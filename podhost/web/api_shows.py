@@ -17,7 +17,7 @@ from podhost.shows import (
     list_shows,
     set_show_artwork,
 )
-from podhost.web.calls import Call, json_answer, named
+from podhost.web.calls import Call, json_answer, named, naming_fields_of
 from podhost.web.inputs import read_count
 from podhost.web.uploading import ReceivedFile
 
@@ -43,7 +43,7 @@ def post_show(call: Call) -> Response:
     """A new show."""
     given = call.given(ShowInput, told=ShowAnswer)
     base_url = call.instance.base_url
-    with call.instance.database.write() as session:
+    with naming_fields_of(ShowInput), call.instance.database.write() as session:
         show = create_show(session, given, base_url=base_url, now=call.now())
         created = show_answer(session, show, base_url, warnings=call.warnings)
     location = f"{base_url}/api/v1/shows/{created.slug}"
@@ -58,7 +58,7 @@ def get_one_show(call: Call, session: Session) -> ShowAnswer:
 def patch_show(call: Call) -> Response:
     """Change what is given; everything else stays."""
     given = call.given(ShowInput, told=ShowAnswer)
-    with call.instance.database.write() as session:
+    with naming_fields_of(ShowInput), call.instance.database.write() as session:
         show = call.show(session, lock=True)
         change_show(session, show, given, now=call.now())
         changed = show_answer(session, show, call.instance.base_url, warnings=call.warnings)

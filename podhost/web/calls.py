@@ -6,7 +6,8 @@ log says so, in the same session that checks the token.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -27,7 +28,14 @@ from podhost.instance import Instance
 from podhost.models import Episode, Show
 from podhost.shows import get_show
 from podhost.web.auth import READ, WRITE, require_token, require_token_in
-from podhost.web.inputs import read_json, read_struct, read_texts, text_names, unknown_warnings
+from podhost.web.inputs import (
+    read_json,
+    read_struct,
+    read_texts,
+    text_names,
+    unknown_warnings,
+    with_outside_names,
+)
 from podhost.web.openapi import JSON, FormBody, Operation
 from podhost.web.uploading import MB, Accepted, Form, media_type, receive_bytes, receive_form
 
@@ -173,6 +181,15 @@ def named(name: str, make: Callable[[], T]) -> T:
         raise Invalid(f"{name}: {error}", {name: str(error)}) from None
     except Invalid as error:
         raise Invalid(error.message, error.fields or {name: error.message}) from error
+
+
+@contextmanager
+def naming_fields_of(kind: type[msgspec.Struct]) -> Iterator[None]:
+    """Wrong fields are called as whoever gave them calls them."""
+    try:
+        yield
+    except Invalid as error:
+        raise with_outside_names(error, kind) from None
 
 
 def json_answer(

@@ -51,11 +51,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# The first piece is what many players ask for; then pieces grow for who reads fast and shrink
-# for who reads slowly, because each slow listener holds one in memory.
+# The first piece is what many players ask for. Pieces shrink for who reads slowly, because each
+# slow listener holds one in memory, and grow for who reads fast; the kernel takes the first
+# megabytes from us at once, however slow the listener is.
 FIRST_PIECE_BYTES = 64 * 1024
 LARGE_PIECE_BYTES = 256 * 1024
 SMALL_PIECE_BYTES = 32 * 1024
+_BUFFERED_BYTES = 8 * 1024 * 1024
 _FAST_SECONDS = 0.01
 _SLOW_SECONDS = 0.05
 
@@ -372,10 +374,12 @@ class Delivery:
                 # Only one piece per listener is in memory, however slowly it is taken.
                 del piece
                 await send(FLUSH)
+                # A listener who takes everything at once must not keep the others waiting.
+                await asyncio.sleep(0)
                 assert watch is not None
                 if watch.done():
                     return
-                limit = _next_limit(limit, time.monotonic() - began_at)
+                limit = _next_limit(limit, time.monotonic() - began_at, position - start)
                 piece = await source(position, min(limit, end - position))
             await send(body_message(piece))
             position += len(piece)
@@ -459,11 +463,14 @@ def _length_and_range(decision: Decision, size_bytes: int) -> Headers:
     return () if status == 304 else ((b"content-length", b"0"),)
 
 
-def _next_limit(limit: int, seconds: float) -> int:
-    """How much to read next, for a listener who took the last piece within `seconds`."""
+def _next_limit(limit: int, seconds: float, sent: int) -> int:
+    """How much to read next, for who took the last piece within `seconds`, of `sent` bytes."""
+    if seconds > _SLOW_SECONDS:
+        return SMALL_PIECE_BYTES
     if seconds < _FAST_SECONDS:
-        return min(limit * 2, LARGE_PIECE_BYTES)
-    return SMALL_PIECE_BYTES if seconds > _SLOW_SECONDS else limit
+        most = LARGE_PIECE_BYTES if sent > _BUFFERED_BYTES else FIRST_PIECE_BYTES
+        return min(limit * 2, most)
+    return limit
 
 
 def _may_be_id(text: str) -> bool:

@@ -103,6 +103,15 @@ def read_texts(texts: Mapping[str, str], kind: type[msgspec.Struct]) -> dict[str
     return values
 
 
+def with_outside_names(error: Invalid, kind: type[msgspec.Struct]) -> Invalid:
+    """The error with its fields called as they are in JSON, where that differs."""
+    outside = {field.name: field.encode_name for field in msgspec.structs.fields(kind)}
+    named = {outside.get(name, name): text for name, text in error.fields.items()}
+    if named.keys() == error.fields.keys():
+        return error
+    return Invalid(" ".join(f"{name}: {text}" for name, text in named.items()), named)
+
+
 def text_names(kind: type[msgspec.Struct]) -> frozenset[str]:
     """The names of the fields, as they stand in forms and JSON."""
     return frozenset(_names(kind))

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from html import escape
+from importlib.resources import files
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -20,49 +21,25 @@ from starlette.routing import Route
 from podhost.artwork import artwork_url
 from podhost.audio import enclosure_url
 from podhost.errors import Gone, NotFound
+from podhost.feeds import episode_people
+from podhost.formats.markdown import notes_text, truncate_html
+from podhost.formats.text import plain_line, truncate_text
 from podhost.instance import Instance
 from podhost.models import Artwork, Credit, Episode, EpisodeSlug, Show
+from podhost.people import list_credits
 from podhost.shows import feed_path, get_show, list_shows
 from podhost.transcripts import transcript_path
-from podhost.web.responses import etag_matches
+from podhost.web.responses import error_status, etag_matches
 
 EPISODES_PER_PAGE = 50
-_STYLE = """
-:root { color-scheme: light dark; font: 1.0625rem/1.55 system-ui, sans-serif }
-body { max-width: 42rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; overflow-wrap: break-word }
-h1 { line-height: 1.2 } h2 { line-height: 1.3; font-size: 1.2rem; margin-bottom: .25rem }
-img { max-width: 100%; height: auto; border-radius: .5rem }
-audio { width: 100%; margin: .5rem 0 }
-article, li.show { margin: 1.75rem 0 }
-ul.plain { list-style: none; padding: 0 }
-.quiet { opacity: .75; font-size: .9rem; margin: .15rem 0 }
-.lines { white-space: pre-line }
-pre { overflow-x: auto } nav { display: flex; gap: 1.5rem }
-"""
+_SUMMARY_CHARS = 240
+_STYLE = (files("podhost") / "static" / "site.css").read_text(encoding="utf-8")
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_HEADERS = {
-    # No script, no frame, no form: whatever slipped into a text could do nothing here.
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src *; media-src *; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "strict-origin-when-cross-origin",
-}
-_MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
+_ICON = "data:image/svg+xml," + quote(
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
+    '<circle cx="8" cy="8" r="8" fill="#0b57b0"/><path d="M6 4l6 4-6 4z" fill="#fff"/></svg>'
+)
+_MONTHS = "January February March April May June July August September October November December"
 _TRANSCRIPT_KINDS = {
     "vtt": "WebVTT",
     "srt": "SubRip",
@@ -70,6 +47,9 @@ _TRANSCRIPT_KINDS = {
     "html": "HTML",
     "txt": "text",
 }
+# Of those that directories accept: who writes from right to left, unless a script is named.
+_RIGHT_TO_LEFT = "ar arc ckb dv fa he ks lrc mzn nqo pnb prs ps rhg sd syr ug ur yi"
+_RIGHT_TO_LEFT_SCRIPTS = "adlm arab hebr nkoo rohg samr syrc thaa"
 
 
 # Handlers. Each is called in a thread, because it asks the database.
@@ -80,8 +60,8 @@ def show_list(request: Request) -> Response:
     instance: Instance = request.app.state.instance
     with instance.database.read() as session:
         items = "".join(_show_item(show) for show in list_shows(session))
-    shows = f'<ul class="plain">{items}</ul>' if items else "<p>There is no show here yet.</p>"
-    return _answer(request, _page("Podcasts", f"<h1>Podcasts</h1>{shows}"))
+    shows = f'<ul class="plain">{items}</ul>' if items else _NO_SHOWS
+    return _answer(request, _page("Podcasts", f"<main><h1>Podcasts</h1>{shows}</main>"))
 
 
 def show_page(request: Request) -> Response:
@@ -92,16 +72,20 @@ def show_page(request: Request) -> Response:
         show = get_show(session, slug)
         path = f"/{quote(show.slug)}/"
         if request.url.path != path:
-            return _moved(path)
+            return _moved(path, request)
         episodes = _published(session, show, page)
-        count = _count_published(session, show)
         if not episodes and page > 1:
             raise NotFound("There are no older episodes.")
-        body = _show_header(show, instance.base_url) + "".join(
-            _episode_item(show, episode) for episode in episodes
+        hosts = list_credits(session, show, None) if page == 1 else []
+        links = _page_links(show, path, page, _count_published(session, show))
+        body = (
+            f"<main>{_show_header(show, instance.base_url)}{_people(show, hosts)}"
+            f"{_episode_list(show, episodes)}{links}</main>{_footer(show)}"
         )
-    body += _page_links(path, page, count)
-    return _answer(request, _page(show.title, body, show=show, base_url=instance.base_url))
+        title = show.title if page == 1 else f"{show.title} · {page}"
+        path = path if page == 1 else f"{path}?page={page}"
+        head = _head(show, show.artwork, title, show.description, instance.base_url, path)
+        return _answer(request, _page(title, body, head=head, language=show.language))
 
 
 def episode_page(request: Request) -> Response:
@@ -109,13 +93,21 @@ def episode_page(request: Request) -> Response:
     instance: Instance = request.app.state.instance
     with instance.database.read() as session:
         show = get_show(session, request.path_params["show"])
-        episode = _get_published(session, show, request.path_params["slug"])
+        try:
+            episode = _get_published(session, show, request.path_params["slug"])
+        except NotFound as error:
+            if "text/html" not in request.headers.get("accept", ""):
+                raise
+            return error_page(error_status(error.code), error.message, show)
         path = episode_path(show, episode)
         if request.url.path != path:
-            return _moved(path)
-        body = _episode_body(show, episode)
-    title = f"{episode.title} · {show.title}"
-    return _answer(request, _page(title, body, show=show, base_url=instance.base_url, path=path))
+            return _moved(path, request)
+        hosts = list_credits(session, show, None)
+        people = episode_people(hosts, episode.credits) or hosts
+        body = _episode_body(show, episode, people) + _footer(show)
+        title, artwork = f"{episode.title} · {show.title}", episode.artwork or show.artwork
+        head = _head(show, artwork, episode.title, _summary(episode), instance.base_url, path)
+        return _answer(request, _page(title, body, head=head, language=show.language))
 
 
 def episode_path(show: Show, episode: Episode) -> str:
@@ -123,10 +115,18 @@ def episode_path(show: Show, episode: Episode) -> str:
     return f"/{quote(show.slug)}/episodes/{quote(episode.slug)}"
 
 
-def error_page(status: int, message: str) -> Response:
-    """An error for people: one sentence and a way on."""
-    body = f'<h1>{escape(message)}</h1><p><a href="/">All podcasts here</a></p>'
-    return HTMLResponse(_page(message, body), status, {**_HEADERS, "Cache-Control": "no-store"})
+def error_page(status: int, message: str, show: Show | None = None) -> Response:
+    """An error for people: one sentence and a way on, to the show where there still is one."""
+    title = {404: "Not found", 410: "No longer here", 503: "Back in a moment"}.get(
+        status, "This did not work"
+    )
+    way_on = ""
+    if show is not None:
+        words = f"All episodes of {_foreign(show, show.title)}"
+        way_on = f'<p><a href="/{quote(show.slug)}/">{words}</a></p>'
+    body = f"<main><h1>{title}</h1><p>{escape(message)}</p>{way_on}</main>{_footer()}"
+    headers = {**_headers("'self'"), "Cache-Control": "no-store"}
+    return HTMLResponse(_page(title, body), status, headers)
 
 
 routes = [
@@ -134,6 +134,7 @@ routes = [
     Route("/{show}", show_page),
     Route("/{show}/", show_page),
     Route("/{show}/episodes/{slug}", episode_page),
+    Route("/{show}/episodes/{slug}/", episode_page),
 ]
 
 
@@ -168,7 +169,7 @@ def _get_published(session: Session, show: Show, slug: str) -> Episode:
     loaded = (
         joinedload(Episode.audio),
         joinedload(Episode.artwork),
-        selectinload(Episode.credits),
+        selectinload(Episode.credits).joinedload(Credit.artwork),
         selectinload(Episode.chapters),
         selectinload(Episode.transcripts),
     )
@@ -180,107 +181,153 @@ def _get_published(session: Session, show: Show, slug: str) -> Episode:
     if episode is None or episode.published_at is None or episode.status == "scheduled":
         raise NotFound("There is no such episode here.")
     if episode.deleted_at is not None or episode.status != "published":
-        raise Gone("This episode is no longer here.")
+        raise Gone("This episode was here once, and was taken away.")
     return episode
 
 
 # Pages
 
 
-def _page(
-    title: str, body: str, *, show: Show | None = None, base_url: str = "", path: str = ""
-) -> str:
-    links = ""
-    if show is not None:
-        canonical = base_url + (path or f"/{quote(show.slug)}/")
-        links = (
-            f'<link rel="canonical" href="{escape(canonical)}">'
-            f'<link rel="alternate" type="application/rss+xml" title="{escape(show.title)}"'
-            f' href="{escape(base_url + feed_path(show))}">'
-        )
+def _page(title: str, body: str, *, head: str = "", language: str = "en") -> str:
+    direction = ' dir="rtl"' if _is_right_to_left(language) else ""
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<!doctype html><html lang="{escape(language)}"{direction}><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title>{links}<style>{_STYLE}</style></head>"
-        f"<body><main>{body}</main></body></html>\n"
+        f'<title>{escape(title)}</title><link rel="icon" href="{_ICON}">{head}'
+        f"<style>{_STYLE}</style></head><body>{body}</body></html>\n"
     )
 
 
-def _show_item(show: Show) -> str:
+def _head(
+    show: Show, artwork: Artwork | None, title: str, description: str, base_url: str, path: str
+) -> str:
+    """What programs look for: the page's address, the feed, and what a shared link shows."""
+    address, feed_url = escape(base_url + path), escape(_feed_url(show, base_url))
+    summary = escape(truncate_text(plain_line(description), _SUMMARY_CHARS))
+    picture = escape(artwork_url(base_url, artwork, size=1200)) if artwork is not None else ""
+    shared = {"title": escape(title), "url": address, "description": summary, "image": picture}
+    described = f'<meta name="description" content="{summary}">' if summary else ""
     return (
-        f'<li class="show"><h2><a href="/{quote(show.slug)}/">{_text(show, show.title)}</a></h2>'
-        f'<p class="lines">{_text(show, show.description)}</p>'
-        f'<p class="quiet"><a href="{escape(feed_path(show))}">Feed</a></p></li>'
+        f'{described}<link rel="canonical" href="{address}">'
+        f'<link rel="alternate" type="application/rss+xml" title="{escape(show.title)}"'
+        f' href="{feed_url}"><meta property="og:type" content="website">'
+    ) + "".join(
+        f'<meta property="og:{name}" content="{value}">' for name, value in shared.items() if value
+    )
+
+
+_NO_SHOWS = (
+    "<p>There is no show here yet.</p><p>Whoever runs this podhost makes one with "
+    "<code>podhost publish my-show/</code>, where <code>my-show/</code> holds a "
+    "<code>show.toml</code> with a title, and audio files. <code>podhost demo</code> "
+    "shows how it looks.</p>"
+)
+
+
+def _footer(show: Show | None = None) -> str:
+    words = "All podcasts here" if show is None else _ours(show, "All podcasts here")
+    return f'<footer><p class="quiet"><a href="/">{words}</a></p></footer>'
+
+
+def _show_item(show: Show) -> str:
+    description = truncate_text(show.description, _SUMMARY_CHARS)
+    return (
+        f'<li class="entry show">{_picture(show.artwork, 300)}<div class="beside">'
+        f'<h2><a href="/{quote(show.slug)}/">{_foreign(show, show.title)}</a></h2>'
+        f'<p class="lines">{_foreign(show, description)}</p>'
+        f'<p class="quiet"><a href="{escape(feed_path(show))}">Feed</a></p></div></li>'
     )
 
 
 def _show_header(show: Show, base_url: str) -> str:
-    feed_url = escape(base_url + feed_path(show))
-    author = f'<p class="quiet">{_text(show, show.author)}</p>' if show.author else ""
-    website = f' · <a href="{escape(show.link)}">Website</a>' if show.link else ""
+    feed_url = escape(_feed_url(show, base_url))
+    author = f'<p class="quiet">{_text(show.author)}</p>' if show.author else ""
+    website = ""
+    if show.link:
+        website = f'<p><a href="{escape(show.link)}">{_ours(show, "The show’s website")}</a></p>'
+    subscribe = _ours(show, "To subscribe, copy this address into any podcast app:")
     return (
-        f"<header>{_picture(show.artwork)}<h1>{_text(show, show.title)}</h1>{author}"
-        f'<p class="lines">{_text(show, show.description)}</p>'
-        f'<p>Subscribe in any podcast app: <a href="{feed_url}">{feed_url}</a>{website}</p>'
-        "</header>"
+        f'<header><div class="top">{_picture(show.artwork, 600)}<div class="beside">'
+        f"<h1>{_text(show.title)}</h1>{author}</div></div>"
+        f'<p class="lines" dir="auto">{escape(show.description)}</p>'
+        f'<p>{subscribe} <a href="{feed_url}">{_text(feed_url)}</a></p>{website}</header>'
     )
+
+
+def _episode_list(show: Show, episodes: Sequence[Episode]) -> str:
+    if not episodes:
+        words = "There is no episode yet. Whoever subscribes now will hear the first one."
+        return f'<p class="entry">{_ours(show, words)}</p>'
+    return "".join(_episode_item(show, episode) for episode in episodes)
 
 
 def _episode_item(show: Show, episode: Episode) -> str:
+    heading = f"episode-{episode.id}"
+    summary = _summary(episode)
     return (
-        f'<article><h2><a href="{episode_path(show, episode)}">{_text(show, episode.title)}</a>'
-        f"</h2>{_dateline(show, episode)}{_player(episode)}</article>"
+        f'<article class="entry"><h2 id="{heading}"><a href="{episode_path(show, episode)}">'
+        f"{_text(episode.title)}</a></h2>{_dateline(show, episode, with_time=False)}"
+        + (f'<p dir="auto">{escape(summary)}</p>' if summary else "")
+        + f"{_player(show, episode, heading)}</article>"
     )
 
 
-def _episode_body(show: Show, episode: Episode) -> str:
-    language = escape(show.language)
+def _episode_body(show: Show, episode: Episode, people: Sequence[Credit]) -> str:
     return (
-        f'<nav aria-label="Show"><a href="/{quote(show.slug)}/">{_text(show, show.title)}</a></nav>'
-        f"<article><header>{_picture(episode.artwork or show.artwork)}"
-        f"<h1>{_text(show, episode.title)}</h1>{_dateline(show, episode)}</header>"
-        f'{_player(episode)}<div lang="{language}" dir="auto">{episode.notes_html}</div>'
-        f"{_people(show, episode.credits)}{_chapters(show, episode)}{_transcripts(episode)}"
-        "</article>"
+        f'<nav aria-label="Show"><a href="/{quote(show.slug)}/">{_text(show.title)}</a></nav>'
+        f'<main><article><header class="top">{_picture(episode.artwork or show.artwork, 600)}'
+        f'<div class="beside"><h1 id="title">{_text(episode.title)}</h1>'
+        f"{_dateline(show, episode, with_time=True)}</div></header>"
+        f'{_player(show, episode, "title")}<div dir="auto">{episode.notes_html}</div>'
+        f"{_people(show, people)}{_chapters(show, episode)}"
+        f"{_transcripts(show, episode)}</article></main>"
     )
 
 
-def _dateline(show: Show, episode: Episode) -> str:
+def _dateline(show: Show, episode: Episode, *, with_time: bool) -> str:
     parts = []
     if episode.published_at is not None:
-        parts.append(_date(episode.published_at, show.time_zone))
+        parts.append(_date(episode.published_at, show.time_zone, with_time=with_time))
     if episode.audio is not None:
         parts.append(_duration(episode.audio.duration_ms))
     if episode.season:
-        parts.append(f"Season {episode.season}")
+        name = f": {_text(episode.season_name)}" if episode.season_name else ""
+        parts.append(f"Season {episode.season}{name}")
     if episode.number:
         parts.append(f"Episode {episode.number}")
     if episode.episode_type != "full":
         parts.append(escape(episode.episode_type.capitalize()))
-    return f'<p class="quiet">{" · ".join(parts)}</p>'
+    if show.explicit if episode.explicit is None else episode.explicit:
+        parts.append("Explicit")
+    return f'<p class="quiet">{_ours(show, " · ".join(parts))}</p>'
 
 
-def _player(episode: Episode) -> str:
-    if episode.audio is None:
+def _player(show: Show, episode: Episode, heading: str) -> str:
+    """The browser's own player, which fetches nothing before it is asked to."""
+    audio = episode.audio
+    if audio is None:
         return ""
-    url = escape(enclosure_url("", episode.audio))
-    label = escape(f"Listen to {episode.title}")
+    url = escape(enclosure_url("", audio))
+    words = _ours(show, f"Download ({audio.extension.upper()}, {_size(audio.size_bytes)})")
     return (
-        f'<audio controls preload="none" src="{url}" aria-label="{label}"></audio>'
-        f'<p class="quiet"><a href="{url}">Download</a></p>'
+        f'<audio controls preload="none" src="{url}" aria-labelledby="{heading}"></audio>'
+        f'<p class="quiet"><a href="{url}" download aria-describedby="{heading}">{words}</a></p>'
     )
 
 
 def _people(show: Show, credits: Sequence[Credit]) -> str:
-    return _section("With", "".join(f"<li>{_person(show, credit)}</li>" for credit in credits))
+    items = "".join(f"<li>{_person(show, credit)}</li>" for credit in credits)
+    return _section(show, "People", f'<ul class="plain people">{items}</ul>' if items else "")
 
 
 def _person(show: Show, credit: Credit) -> str:
-    name = _text(show, credit.name)
+    name = _text(credit.name)
     if credit.url:
         name = f'<a href="{escape(credit.url)}" rel="nofollow">{name}</a>'
-    bio = f": {_text(show, credit.bio)}" if credit.bio else ""
-    return f"{name} ({escape(credit.role)}){bio}"
+    bio = f'<br><span class="lines">{_text(credit.bio)}</span>' if credit.bio else ""
+    # Pictures that lie elsewhere stay away: their host would learn who reads this page.
+    role = _ours(show, f"({escape(credit.role)})")
+    return f'{_picture(credit.artwork, 300)}<div class="beside">{name} {role}{bio}</div>'
 
 
 def _chapters(show: Show, episode: Episode) -> str:
@@ -288,59 +335,117 @@ def _chapters(show: Show, episode: Episode) -> str:
         return ""
     url = escape(enclosure_url("", episode.audio))
     items = ""
-    for chapter in episode.chapters:
-        if not chapter.is_hidden:
-            # A media fragment (W3C): browsers begin to play there.
-            link = f'<a href="{url}#t={chapter.start_ms / 1000:g}">{_clock(chapter.start_ms)}</a>'
-            items += f"<li>{link} {_text(show, chapter.title or '')}</li>"
-    return _section("Chapters", items)
+    shown = [chapter for chapter in episode.chapters if not chapter.is_hidden]
+    for number, chapter in enumerate(shown, start=1):
+        title = _text(chapter.title or "") or _ours(show, f"Chapter {number}")
+        # A media fragment (W3C): browsers begin to play there.
+        items += (
+            f'<li><a href="{url}#t={chapter.start_ms / 1000:g}">'
+            f'<span class="clock">{_clock(chapter.start_ms)}</span>{title}</a></li>'
+        )
+    return _section(show, "Chapters", f'<ol class="plain chapters">{items}</ol>' if items else "")
 
 
-def _transcripts(episode: Episode) -> str:
+def _transcripts(show: Show, episode: Episode) -> str:
     items = ""
     for transcript in episode.transcripts:
         kind = _TRANSCRIPT_KINDS.get(transcript.extension, transcript.extension)
-        language = f", {escape(transcript.language)}" if transcript.language else ""
+        language = escape(transcript.language or show.language)
+        named = "" if language == show.language else f", {language}"
+        words = _ours(show, f"Read the transcript ({escape(kind)}{named})")
         path = escape(transcript_path(transcript))
-        items += f'<li><a href="{path}">Transcript as {escape(kind)}</a>{language}</li>'
-    return _section("Transcript", items)
+        items += f'<li><a href="{path}" hreflang="{language}">{words}</a></li>'
+    return _section(show, "Transcript", f'<ul class="plain">{items}</ul>' if items else "")
 
 
-def _section(title: str, items: str) -> str:
-    return f'<section><h2>{title}</h2><ul class="plain">{items}</ul></section>' if items else ""
+def _section(show: Show, title: str, body: str) -> str:
+    return f"<section><h2>{_ours(show, title)}</h2>{body}</section>" if body else ""
 
 
-def _page_links(path: str, page: int, count: int) -> str:
+def _page_links(show: Show, path: str, page: int, count: int) -> str:
     links = ""
     if page > 1:
         newer = path if page == 2 else f"{path}?page={page - 1}"
-        links += f'<a rel="prev" href="{newer}">Newer episodes</a>'
+        links += f'<a rel="prev" href="{newer}">{_ours(show, "Newer episodes")}</a>'
     if page * EPISODES_PER_PAGE < count:
-        links += f'<a rel="next" href="{path}?page={page + 1}">Older episodes</a>'
-    return f'<nav aria-label="More episodes">{links}</nav>' if links else ""
+        older = f"{path}?page={page + 1}"
+        links += f'<a rel="next" href="{older}">{_ours(show, "Older episodes")}</a>'
+    return f'<nav class="entry" aria-label="More episodes">{links}</nav>' if links else ""
 
 
-def _picture(artwork: Artwork | None) -> str:
+# Words
+
+
+def _picture(artwork: Artwork | None, size_px: int) -> str:
+    """A picture that says nothing beside its title; the style scales it, its place is kept."""
     if artwork is None:
         return ""
-    url = escape(artwork_url("", artwork, size=600))
-    return f'<img src="{url}" alt="" width="240" height="240">'
+    url = escape(artwork_url("", artwork, size=size_px))
+    return f'<img src="{url}" alt="" width="{size_px}" height="{size_px}">'
 
 
-def _text(show: Show, text: str) -> str:
-    # Each text finds its own direction, so that Arabic or Hebrew stands right on this page.
-    return f'<span lang="{escape(show.language)}" dir="auto">{escape(text)}</span>' if text else ""
+def _text(text: str) -> str:
+    # Each text finds its own direction: an Arabic title stands right on an English page.
+    return f"<bdi>{escape(text)}</bdi>" if text else ""
 
 
-def _date(moment: datetime, time_zone: str) -> str:
+def _foreign(show: Show, text: str) -> str:
+    """A show's text on a page that is not the show's."""
+    return f'<bdi lang="{escape(show.language)}">{escape(text)}</bdi>' if text else ""
+
+
+def _ours(show: Show, words: str) -> str:
+    """Words of podhost, which are English, on the page of a show that may not be."""
+    if show.language.lower().split("-")[0] == "en":
+        return words
+    return f'<span lang="en" dir="ltr">{words}</span>'
+
+
+def _is_right_to_left(language: str) -> bool:
+    code, *rest = language.lower().split("-")
+    scripts = [part for part in rest if len(part) == 4]
+    if scripts:
+        return scripts[0] in _RIGHT_TO_LEFT_SCRIPTS.split()
+    return code in _RIGHT_TO_LEFT.split()
+
+
+def _summary(episode: Episode) -> str:
+    # Notes may be long; the first few lines are enough to find the beginning.
+    beginning = notes_text(truncate_html(episode.notes_html, 4 * _SUMMARY_CHARS))
+    return truncate_text(" ".join(beginning.split()), _SUMMARY_CHARS)
+
+
+def _feed_url(show: Show, base_url: str) -> str:
+    """Where to subscribe: at the new address, once a show has moved."""
+    return show.new_feed_url or base_url + feed_path(show)
+
+
+def _date(moment: datetime, time_zone: str, *, with_time: bool) -> str:
     local = moment.astimezone(ZoneInfo(time_zone))
-    shown = f"{local.day} {_MONTHS[local.month - 1]} {local.year}"
+    shown = f"{local.day} {_MONTHS.split()[local.month - 1]} {local.year}"
+    if with_time:
+        shown += f", {local:%H:%M} {_zone_name(local, time_zone)}"
     return f'<time datetime="{moment:%Y-%m-%dT%H:%M:%SZ}">{shown}</time>'
+
+
+def _zone_name(local: datetime, time_zone: str) -> str:
+    """ "London time", because "BST" is also Bangladesh's; "UTC-05" where no place is named."""
+    area, _, place = time_zone.rpartition("/")
+    if area and area != "Etc":
+        return escape(place.replace("_", " ")) + " time"
+    name = local.tzname() or time_zone
+    return escape(f"UTC{name}" if name[0] in "+-" else name)
 
 
 def _duration(duration_ms: int) -> str:
     minutes = max(1, round(duration_ms / 60_000))
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    hours, minutes = divmod(minutes, 60)
+    parts = [f"{hours} h"] if hours else []
+    return " ".join([*parts, f"{minutes} min"] if minutes else parts)
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes < 10e6 else f"{size_bytes / 1e6:.0f} MB"
 
 
 def _clock(moment_ms: int) -> str:
@@ -359,14 +464,32 @@ def _page_number(request: Request) -> int:
     return int(text)
 
 
-def _moved(path: str) -> Response:
-    return RedirectResponse(path, 301, {"Cache-Control": "public, max-age=3600"})
+def _moved(path: str, request: Request) -> Response:
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(path + query, 301, {"Cache-Control": "public, max-age=3600"})
+
+
+def _headers(media: str) -> dict[str, str]:
+    return {
+        # No script, no frame, no form: whatever slipped into a text could do nothing here, and
+        # nobody but this server, and the store where audio redirects to it, hears of a reader.
+        "Content-Security-Policy": (
+            f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src 'self' data:; "
+            f"media-src {media}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        ),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "strict-origin-when-cross-origin",
+    }
 
 
 def _answer(request: Request, page: str) -> Response:
+    instance: Instance = request.app.state.instance
+    settings = instance.settings
+    is_elsewhere = settings.storage.startswith("s3:") and settings.audio_delivery == "redirect"
+    media = "*" if is_elsewhere else "'self'"
     body = page.encode()
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {**_HEADERS, "ETag": etag, "Cache-Control": "public, max-age=60"}
+    headers = {**_headers(media), "ETag": etag, "Cache-Control": "public, max-age=60"}
     known = request.headers.get("if-none-match")
     if known is not None and etag_matches(known.encode("latin-1"), etag.encode()):
         return Response(status_code=304, headers=headers)

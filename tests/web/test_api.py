@@ -653,6 +653,18 @@ def test_a_form_arrives_whole_however_it_is_cut(
         assert made.json()["title"] == "Cut"
 
 
+def test_a_form_that_is_cut_off_after_its_audio_is_not_taken_for_whole(
+    alice: Program, show: dict[str, Any], mp3: Path, instance: Instance
+) -> None:
+    whole = AUDIO_PART + mp3.read_bytes() + b"\r\n--edge\r\n"
+    started = b'Content-Disposition: form-data; name="publish"\r\n\r\n2026-12'
+    for cut in (whole, whole + started, whole[:-2]):
+        answer = alice.post(EPISODES, content=cut, headers={"Content-Type": FORM})
+        assert "cut off" in assert_error(answer, 422)["message"]
+    assert alice.get(EPISODES).json()["total"] == 0
+    assert stored(instance) == set()
+
+
 def test_who_goes_away_in_the_middle_leaves_nothing(
     instance: Instance, alice: Program, show: dict[str, Any]
 ) -> None:

@@ -125,7 +125,7 @@ def small_instance(folder: Path, **settings: str) -> Instance:
 
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Host]:
-    instance = small_instance(tmp_path, PODHOST_HUBS="https://hub.example/")
+    instance = small_instance(tmp_path, PODHOST_HUBS="https://hub.test/")
     fill(instance)
     yield from opened(Host(instance))
 
@@ -184,7 +184,7 @@ def test_the_feed_matrix(host: Host, method: str, coding: str) -> None:
         "last-modified": http_date(NOW).decode(),
         "cache-control": "public, max-age=300, stale-while-revalidate=600",
         "vary": "Accept-Encoding",
-        "link": '<https://pod.example/tide/feed.xml>; rel="self", <https://hub.example/>; rel="hub"',
+        "link": '<https://pod.example/tide/feed.xml>; rel="self", <https://hub.test>; rel="hub"',
         "access-control-allow-origin": "*",
         "access-control-expose-headers": "ETag, Link",
     } | ({"content-encoding": "gzip"} if coding == "gzip" else {})
@@ -870,6 +870,47 @@ def test_many_slow_listeners_hold_little_memory_and_slow_no_poll(
         # Each holds one piece of 256 KB at most, before it was seen to be slow.
         assert resident_mb() - before < 60
     assert sum(record.kind == "audio" for record in host.records()) == 100
+
+
+def test_nothing_is_read_ahead_for_a_listener_who_takes_nothing(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[int] = []
+    real = audio_sources.OpenFile.read_now
+
+    def read_now(file: Any, start: int, length: int) -> Any:
+        reads.append(start)
+        return real(file, start, length)
+
+    monkeypatch.setattr(audio_sources.OpenFile, "read_now", read_now)
+
+    async def story() -> None:
+        is_full = asyncio.Event()
+
+        async def send(message: dict[str, Any]) -> None:
+            # As uvicorn does: it takes one piece, and the next message has to wait.
+            if is_full.is_set():
+                await asyncio.sleep(3600)
+            if message.get("body"):
+                is_full.set()
+
+        async def receive() -> dict[str, Any]:
+            await asyncio.sleep(3600)
+            raise AssertionError
+
+        app: Any = host.app
+        task = asyncio.create_task(app(scope("GET", AUDIO_PATH), receive, send))
+        await is_full.wait()
+        await asyncio.sleep(0.05)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    asyncio.run(story())
+    assert reads == [0]
+    # A server that stops cancels what still runs; the record is kept.
+    (record,) = host.records()
+    assert 0 < record.sent < SIZE
 
 
 def test_requests_behind_each_other_on_one_connection_get_their_own_answers(host: Host) -> None:
