@@ -16,8 +16,14 @@ from podhost.audio import prepare_audio_file
 from podhost.episodes import EpisodeInput, create_episode, episode_problems, list_episodes
 from podhost.errors import Invalid
 from podhost.feeds import find_snapshot, render_show, snapshot_body
-from podhost.folder_plan import describe, plan_show
-from podhost.folders import Progress, apply_plan, find_shows, watch_folder
+from podhost.folders import (
+    Progress,
+    apply_plan,
+    describe,
+    find_shows,
+    plan_show,
+    watch_folder,
+)
 from podhost.instance import Instance
 from podhost.intake import Intake
 from podhost.people import CreditInput
@@ -151,7 +157,6 @@ def watch_folder_and_publish(
     instance: Instance, folder: Path, *, say: Say, stop: threading.Event
 ) -> None:
     """Publish the folder now and whenever a file in it changes, until `stop` is set."""
-    publish_folder(instance, folder, dry_run=False, say=say)
     say(f"Watching {folder}; Ctrl-C ends it.")
     watch_folder(folder, lambda: publish_folder(instance, folder, dry_run=False, say=say), stop)
 

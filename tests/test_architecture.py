@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "podhost"
 FLOORS = (
     {"podhost", "errors", "config"},
     {"formats"},
-    {"models", "db", "storage", "storage_contract", "storage_folder", "storage_answers"},
+    {"models", "db", "storage"},
     {"jobs", "changes"},
     {"<domain>"},
     {"instance"},
@@ -27,8 +27,8 @@ FLOORS = (
 )
 HOMES = {
     "starlette": {"web", "app"},
-    "boto3": {"storage"},
-    "botocore": {"storage", "storage_answers"},
+    "boto3": {"storage.s3"},
+    "botocore": {"storage.s3", "storage.s3_answers"},
     "mutagen": {"formats.probe", "formats.tags"},
     "av": {"formats.probe", "formats.tags"},
     "feedgen": {"formats.rss", "formats.podcast_namespace"},

@@ -21,8 +21,16 @@ from podhost.db import new_id
 from podhost.episodes import find_episode_by_guid, list_chapters, list_episodes
 from podhost.errors import Invalid
 from podhost.feeds import enclosure_url
-from podhost.folder_plan import EpisodePlan, Plan, describe, plan_show
-from podhost.folders import Result, apply_plan, find_shows, watch_folder
+from podhost.folders import (
+    EpisodePlan,
+    Plan,
+    Result,
+    apply_plan,
+    describe,
+    find_shows,
+    plan_show,
+    watch_folder,
+)
 from podhost.formats.showfolder import published_at, read_episode, read_show
 from podhost.instance import Instance
 from podhost.models import Artwork, Credit, Episode, Show

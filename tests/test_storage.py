@@ -21,7 +21,7 @@ import pytest
 
 from podhost.errors import Conflict, Invalid, NotFound, Unavailable
 from podhost.storage import IMMUTABLE, LocalStorage, S3Storage, Storage, check_key, open_storage
-from podhost.storage_contract import disk_errors
+from podhost.storage.contract import disk_errors
 from tests.servers import S3Server
 
 MIB = 1024 * 1024

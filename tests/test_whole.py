@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import secrets
+import shutil
 import subprocess
 import sys
 import time
@@ -207,7 +208,9 @@ def test_two_servers_and_a_worker_on_postgresql_and_s3_are_one_podhost(
         **s3_server.environment(),
     }
     assert run_command("migrate", environment=environment).returncode == 0
-    published = run_command("publish", str(EPISODES), environment=environment)
+    # A copy: under a public address, publishing writes the show's guid into its folder.
+    folder = shutil.copytree(EPISODES, tmp_path / "tide-tables")
+    published = run_command("publish", str(folder), environment=environment)
     assert published.returncode == 0, published.stderr
     account = run_command("account", "create", "alice@example.org", environment=environment)
     assert account.returncode == 0, account.stderr

@@ -40,13 +40,7 @@ _ICON = "data:image/svg+xml," + quote(
     '<circle cx="8" cy="8" r="8" fill="#0b57b0"/><path d="M6 4l6 4-6 4z" fill="#fff"/></svg>'
 )
 _MONTHS = "January February March April May June July August September October November December"
-_TRANSCRIPT_KINDS = {
-    "vtt": "WebVTT",
-    "srt": "SubRip",
-    "json": "JSON",
-    "html": "HTML",
-    "txt": "text",
-}
+_TRANSCRIPT_KINDS = {"vtt": "WebVTT", "srt": "SubRip", "txt": "text"}
 # Of those that directories accept: who writes from right to left, unless a script is named.
 _RIGHT_TO_LEFT = "ar arc ckb dv fa he ks lrc mzn nqo pnb prs ps rhg sd syr ug ur yi"
 _RIGHT_TO_LEFT_SCRIPTS = "adlm arab hebr nkoo rohg samr syrc thaa"
@@ -79,8 +73,8 @@ def show_page(request: Request) -> Response:
         hosts = list_credits(session, show, None) if page == 1 else []
         links = _page_links(show, path, page, _count_published(session, show))
         body = (
-            f"<main>{_show_header(show, instance.base_url)}{_people(show, hosts)}"
-            f"{_episode_list(show, episodes)}{links}</main>{_footer(show)}"
+            f"<main>{_show_header(show, instance.base_url)}{_episode_list(show, episodes)}{links}"
+            f"{_people(show, hosts)}</main>{_footer(show)}"
         )
         title = show.title if page == 1 else f"{show.title} · {page}"
         path = path if page == 1 else f"{path}?page={page}"
@@ -203,7 +197,7 @@ def _head(
 ) -> str:
     """What programs look for: the page's address, the feed, and what a shared link shows."""
     address, feed_url = escape(base_url + path), escape(_feed_url(show, base_url))
-    summary = escape(truncate_text(plain_line(description), _SUMMARY_CHARS))
+    summary = escape(_shortened(plain_line(description)))
     picture = escape(artwork_url(base_url, artwork, size=1200)) if artwork is not None else ""
     shared = {"title": escape(title), "url": address, "description": summary, "image": picture}
     described = f'<meta name="description" content="{summary}">' if summary else ""
@@ -230,7 +224,7 @@ def _footer(show: Show | None = None) -> str:
 
 
 def _show_item(show: Show) -> str:
-    description = truncate_text(show.description, _SUMMARY_CHARS)
+    description = _shortened(show.description)
     return (
         f'<li class="entry show">{_picture(show.artwork, 300)}<div class="beside">'
         f'<h2><a href="/{quote(show.slug)}/">{_foreign(show, show.title)}</a></h2>'
@@ -278,7 +272,7 @@ def _episode_body(show: Show, episode: Episode, people: Sequence[Credit]) -> str
         f'<main><article><header class="top">{_picture(episode.artwork or show.artwork, 600)}'
         f'<div class="beside"><h1 id="title">{_text(episode.title)}</h1>'
         f"{_dateline(show, episode, with_time=True)}</div></header>"
-        f'{_player(show, episode, "title")}<div dir="auto">{episode.notes_html}</div>'
+        f'{_player(show, episode, "title")}<div dir="auto">{_notes(episode)}</div>'
         f"{_people(show, people)}{_chapters(show, episode)}"
         f"{_transcripts(show, episode)}</article></main>"
     )
@@ -349,7 +343,7 @@ def _chapters(show: Show, episode: Episode) -> str:
 def _transcripts(show: Show, episode: Episode) -> str:
     items = ""
     for transcript in episode.transcripts:
-        kind = _TRANSCRIPT_KINDS.get(transcript.extension, transcript.extension)
+        kind = _TRANSCRIPT_KINDS.get(transcript.extension, transcript.extension.upper())
         language = escape(transcript.language or show.language)
         named = "" if language == show.language else f", {language}"
         words = _ours(show, f"Read the transcript ({escape(kind)}{named})")
@@ -412,7 +406,21 @@ def _is_right_to_left(language: str) -> bool:
 def _summary(episode: Episode) -> str:
     # Notes may be long; the first few lines are enough to find the beginning.
     beginning = notes_text(truncate_html(episode.notes_html, 4 * _SUMMARY_CHARS))
-    return truncate_text(" ".join(beginning.split()), _SUMMARY_CHARS)
+    return _shortened(" ".join(beginning.split()))
+
+
+def _shortened(text: str) -> str:
+    """The beginning, up to a whole word where the language parts its words."""
+    cut = truncate_text(text, _SUMMARY_CHARS)
+    if cut == text:
+        return text
+    return (cut.rpartition(" ")[0] or cut[:-1]).rstrip(" .,;:!?") + "…"
+
+
+def _notes(episode: Episode) -> str:
+    # Below the title comes the second level, whichever the host began with (WCAG 1.3.1).
+    notes = episode.notes_html
+    return notes if "<h2>" in notes else notes.replace("<h3>", "<h2>").replace("</h3>", "</h2>")
 
 
 def _feed_url(show: Show, base_url: str) -> str:

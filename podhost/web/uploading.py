@@ -22,7 +22,7 @@ from podhost.audio import received_file
 from podhost.errors import Invalid, TooLarge
 from podhost.formats.text import clean_text, truncate_text
 from podhost.storage import Storage
-from podhost.storage_contract import disk_errors
+from podhost.storage.contract import disk_errors
 
 MB = 1024 * 1024
 # Text fields, all together, and JSON bodies.

@@ -28,8 +28,8 @@ from podhost.episodes import (
     touch_episode,
 )
 from podhost.errors import Conflict, Invalid
-from podhost.folder_contents import EpisodeFiles
-from podhost.folder_files import (
+from podhost.folders.contents import EpisodeFiles
+from podhost.folders.files import (
     FolderFile,
     create_text,
     is_unchanged,
@@ -38,10 +38,10 @@ from podhost.folder_files import (
     rewrite,
     sha256_of,
 )
-from podhost.folder_pictures import Picture, add_picture, prepare_picture, prepare_pictures
-from podhost.folder_plan import EpisodePlan
-from podhost.folder_rows import stable_guid
-from podhost.folder_values import (
+from podhost.folders.pictures import Picture, add_picture, prepare_picture, prepare_pictures
+from podhost.folders.plan import EpisodePlan
+from podhost.folders.rows import stable_guid
+from podhost.folders.values import (
     StatusStep,
     credits_of,
     decide_status,

@@ -20,19 +20,17 @@ from sqlalchemy.orm import Session
 
 from podhost.db import Database
 from podhost.errors import Conflict, Invalid, PodhostError, Unavailable
-from podhost.folder_contents import SHOW_FILE, find_shows
-from podhost.folder_episodes import Prepared, prepare_episode, write_episode
-from podhost.folder_files import reason, rewrite
-from podhost.folder_pictures import Picture, add_picture, prepare_picture, prepare_pictures
-from podhost.folder_plan import EpisodePlan, Plan
-from podhost.folder_values import credits_of, show_input
+from podhost.folders.contents import SHOW_FILE
+from podhost.folders.episodes import Prepared, prepare_episode, write_episode
+from podhost.folders.files import reason, rewrite
+from podhost.folders.pictures import Picture, add_picture, prepare_picture, prepare_pictures
+from podhost.folders.plan import EpisodePlan, Plan
+from podhost.folders.values import credits_of, show_input
 from podhost.formats import showfolder
 from podhost.intake import Intake
 from podhost.models import Show
 from podhost.shows import change_show, create_show, is_public, lock_show, set_show_artwork
 from podhost.storage import Storage
-
-__all__ = ["Progress", "Result", "apply_plan", "find_shows", "watch_folder"]
 
 log = logging.getLogger(__name__)
 

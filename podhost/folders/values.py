@@ -12,8 +12,8 @@ import msgspec
 
 from podhost.episodes import EpisodeInput
 from podhost.errors import Invalid
-from podhost.folder_contents import EpisodeFiles, line_of
-from podhost.folder_files import read_bytes, reason
+from podhost.folders.contents import EpisodeFiles, line_of
+from podhost.folders.files import read_bytes, reason
 from podhost.formats import chapters as chapter_format
 from podhost.formats.chapters import Chapter, normalise_chapters, parse_chapters
 from podhost.formats.front_matter import shown

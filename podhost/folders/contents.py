@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from podhost.errors import Invalid
-from podhost.folder_files import FolderFile, MissingError, find_file, listed, read_bytes, reason
+from podhost.folders.files import FolderFile, MissingError, find_file, listed, read_bytes, reason
 from podhost.formats import front_matter, showfolder
 from podhost.formats.front_matter import shown
 from podhost.formats.languages import is_language_code

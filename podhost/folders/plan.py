@@ -17,10 +17,10 @@ from podhost import shows as show_rows
 from podhost.db import Database
 from podhost.episodes import episode_problems, list_chapters
 from podhost.errors import Invalid
-from podhost.folder_contents import SHOW_FILE, EpisodeFiles, ShowFolder, read_folder
-from podhost.folder_files import FolderFile, is_writable, read_bytes, sha256_of
-from podhost.folder_rows import FolderRows
-from podhost.folder_values import (
+from podhost.folders.contents import SHOW_FILE, EpisodeFiles, ShowFolder, read_folder
+from podhost.folders.files import FolderFile, is_writable, read_bytes, sha256_of
+from podhost.folders.rows import FolderRows
+from podhost.folders.values import (
     StatusStep,
     credits_of,
     decide_status,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from podhost.artwork import PreparedArtwork, add_artwork
 from podhost.db import Database
 from podhost.errors import Conflict, Invalid
-from podhost.folder_files import FolderFile, is_unchanged, sha256_of
+from podhost.folders.files import FolderFile, is_unchanged, sha256_of
 from podhost.formats.artwork import SMALLEST_ARTWORK_PX
 from podhost.formats.front_matter import shown
 from podhost.intake import Intake

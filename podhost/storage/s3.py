@@ -7,27 +7,17 @@ no If-Range, and If-None-Match only on top of a look and a mark of our own.
 
 import hashlib
 import io
-import re
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-from podhost.errors import Invalid, NotFound, Unavailable
-from podhost.storage_answers import (
-    NO_OBJECT,
-    NO_RANGE,
-    NOT_IMPLEMENTED,
-    NOT_WRITTEN,
-    code_of,
-    reason_of,
-)
-from podhost.storage_contract import (
+from podhost.errors import NotFound, Unavailable
+from podhost.storage.contract import (
     IMMUTABLE,
     Reader,
     Stat,
@@ -41,52 +31,23 @@ from podhost.storage_contract import (
     missing,
     taken,
 )
-from podhost.storage_folder import LocalStorage
+from podhost.storage.s3_answers import (
+    NO_OBJECT,
+    NO_RANGE,
+    NOT_IMPLEMENTED,
+    NOT_WRITTEN,
+    code_of,
+    reason_of,
+)
 
 if TYPE_CHECKING:
     from boto3.session import Session
     from mypy_boto3_s3 import S3Client
 
-__all__ = [
-    "IMMUTABLE",
-    "LocalStorage",
-    "Reader",
-    "S3Storage",
-    "Stat",
-    "Storage",
-    "Writer",
-    "check_key",
-    "open_storage",
-]
 
 PART_BYTES = 16 * 1024 * 1024  # S3 takes 10,000 parts: 160 GB
 
 _OPERATIONS = {"GET": "get_object", "HEAD": "head_object", "PUT": "put_object"}
-
-
-def open_storage(url: str) -> Storage:
-    """The store that `file:///folder` or `s3://bucket/prefix` names; nothing is touched yet.
-
-    Endpoint, region and credentials of S3 come from boto3's own environment variables and
-    files. Raises Invalid with a sentence.
-    """
-    parts = urlsplit(url)
-    path = unquote(parts.path)
-    if parts.query or parts.fragment or "@" in parts.netloc:
-        raise Invalid("The storage address takes no user, query or fragment.")
-    if parts.scheme == "file":
-        rooted = path.startswith("/") and path.strip("/")
-        if parts.netloc not in ("", "localhost") or not rooted:
-            raise Invalid("A storage folder is written file:///folder, with three slashes.")
-        return LocalStorage(Path(path))
-    if parts.scheme == "s3":
-        prefix = path.strip("/")
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{2,62}", parts.netloc):
-            raise Invalid("An S3 store is written s3://bucket or s3://bucket/prefix.")
-        if prefix and not is_key("x/" + prefix):
-            raise Invalid("The prefix of an S3 store may hold a-z, 0-9 and . _ - / only.")
-        return S3Storage(parts.netloc, prefix)
-    raise Invalid("The storage address must start with file:/// or s3://.")
 
 
 class S3Storage(Storage):

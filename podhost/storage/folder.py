@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from podhost.errors import Unavailable
-from podhost.storage_contract import (
+from podhost.storage.contract import (
     Reader,
     Stat,
     Storage,

@@ -12,9 +12,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from podhost.errors import Invalid
-from podhost.folder_contents import SHOW_FILE, EpisodeFiles, ShowFolder
-from podhost.folder_files import find_file, read_bytes, sha256_of
-from podhost.folder_values import show_slug
+from podhost.folders.contents import SHOW_FILE, EpisodeFiles, ShowFolder
+from podhost.folders.files import find_file, read_bytes, sha256_of
+from podhost.folders.values import show_slug
 from podhost.formats.front_matter import MAX_FILE_BYTES
 from podhost.models import Artwork, Credit, Episode, EpisodeSlug, Show
 from podhost.shows import find_show
