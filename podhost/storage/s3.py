@@ -1,4 +1,4 @@
-"""The store that a URL names, and the store in an S3 bucket: the only module that knows boto3.
+"""The store in an S3 bucket: the only module that knows boto3.
 
 An object appears by one put, or by completing a multipart upload; its key is never looked at from
 outside. It relies on nothing in which S3 servers were seen to differ: no checksum in the ETag,

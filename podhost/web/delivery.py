@@ -40,8 +40,8 @@ from podhost.web.responses import (
     accepts_gzip,
     body_message,
     decide,
+    joined_headers,
     plain_answer,
-    read_headers,
     redirect_answer,
     start_message,
 )
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 logger = logging.getLogger(__name__)
+
+Handler = Callable[[Request], Awaitable[None]]
 
 # The first piece is what many players ask for. Pieces shrink for who reads slowly, because each
 # slow listener holds one in memory, and grow for who reads fast; the kernel takes the first
@@ -98,47 +100,47 @@ class Delivery:
         for loading in (self._queries, self._side_files, self._store):
             loading.close()
 
-    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
-        """Answer what is ours, hand everything else to the application behind."""
+    def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> Awaitable[None]:
+        """Answer what is ours, hand everything else to the application behind.
+
+        Not a coroutine itself, which would cost every poll a little: tell uvicorn that this is
+        ASGI 3, or await it in a coroutine of your own.
+        """
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         path: str = scope["path"]
         feed = self._feeds.get(path)
         if feed is not None:
-            serve = self._poll(feed, scope, send)
-        elif path.startswith("/audio/"):
-            serve = self._serve(self._audio, scope, receive, send)
-        elif path.endswith("/feed.xml") and path.count("/") == 2:
-            serve = self._serve(self._unread_feed, scope, receive, send)
-        elif path.startswith(_SIDE_PREFIXES):
-            serve = self._serve(self._side_file, scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
-            return
-        try:
-            await serve
-        except Exception as error:
-            await self._fail(path, error, scope, send)
+            return self._poll(feed, scope, send)
+        handler = self._find_handler(path)
+        if handler is None:
+            return self._app(scope, receive, send)
+        return self._serve(handler, scope, receive, send)
+
+    def _find_handler(self, path: str) -> Handler | None:
+        if path.startswith("/audio/"):
+            return self._audio
+        if path.endswith("/feed.xml") and path.count("/") == 2:
+            return self._unread_feed
+        return self._side_file if path.startswith(_SIDE_PREFIXES) else None
 
     async def _serve(
-        self,
-        handler: Callable[[Request], Awaitable[None]],
-        scope: "Scope",
-        receive: "Receive",
-        send: "Send",
+        self, handler: Handler, scope: "Scope", receive: "Receive", send: "Send"
     ) -> None:
-        request = Request(scope, receive, send)
-        if request.method in _READING:
-            await handler(request)
-        else:
-            await request.answer(PREFLIGHT if request.method == "OPTIONS" else NO_SUCH_METHOD)
+        try:
+            request = Request(scope, receive, send)
+            if request.method in _READING:
+                await handler(request)
+            else:
+                await request.answer(PREFLIGHT if request.method == "OPTIONS" else NO_SUCH_METHOD)
+        except Exception as error:
+            await self._fail(error, scope, send)
 
-    async def _fail(self, path: str, error: Exception, scope: "Scope", send: "Send") -> None:
+    async def _fail(self, error: Exception, scope: "Scope", send: "Send") -> None:
         if isinstance(error, Unavailable):
-            self._complain("%s: %s", path, error)
+            self._complain("%s: %s", scope["path"], error)
         else:
-            logger.error("delivery of %s failed", path, exc_info=error)
+            logger.error("delivery of %s failed", scope["path"], exc_info=error)
         try:
             await send(UNAVAILABLE.start)
             await send(EMPTY if scope["method"] == "HEAD" else UNAVAILABLE.body)
@@ -157,34 +159,41 @@ class Delivery:
 
     async def _poll(self, feed: Feed, scope: "Scope", send: "Send") -> None:
         """The hottest path: a feed in memory."""
-        started_at = time.time()
-        method: str = scope["method"]
-        if method not in _READING:
-            answer = PREFLIGHT if method == "OPTIONS" else NO_SUCH_METHOD
-            await send(answer.start)
-            await send(answer.body)
+        started_ms = int(time.time() * 1000)
+        try:
+            method: str = scope["method"]
+            if method not in _READING:
+                answer = PREFLIGHT if method == "OPTIONS" else NO_SUCH_METHOD
+                await send(answer.start)
+                await send(answer.body)
+                return
+            feed.was_used = True
+            lines = scope["headers"]
+            headers: dict[bytes, bytes] = dict(lines)
+            if len(headers) != len(lines):
+                headers = joined_headers(lines)
+            is_gzip = b"accept-encoding" in headers and accepts_gzip(headers[b"accept-encoding"])
+            etag = feed.etag_gzip if is_gzip else feed.etag_identity
+            # As HEAD, because ranges of feeds are not served.
+            status = decide("HEAD", headers, etag, feed.last_modified, 0).status
+            body = EMPTY
+            if status == 304:
+                await send(feed.start_304_gzip if is_gzip else feed.start_304_identity)
+            elif status == 412:
+                await send(start_message(412, ((b"content-length", b"0"), ALLOW_ANY_ORIGIN)))
+            else:
+                if method == "GET":
+                    body = feed.message_gzip if is_gzip else await self._identity(feed)
+                await send(feed.start_gzip if is_gzip else feed.start_identity)
+            await send(body)
+        except Exception as error:
+            await self._fail(error, scope, send)
             return
-        feed.was_used = True
-        headers = read_headers(scope)
-        is_gzip = b"accept-encoding" in headers and accepts_gzip(headers[b"accept-encoding"])
-        etag = feed.etag_gzip if is_gzip else feed.etag_identity
-        # As HEAD, because ranges of feeds are not served.
-        status = decide("HEAD", headers, etag, feed.last_modified, 0).status
-        body = EMPTY
-        if status == 304:
-            await send(feed.start_304_gzip if is_gzip else feed.start_304_identity)
-        elif status == 412:
-            await send(start_message(412, ((b"content-length", b"0"), ALLOW_ANY_ORIGIN)))
-        else:
-            if method == "GET":
-                body = feed.message_gzip if is_gzip else await self._identity(feed)
-            await send(feed.start_gzip if is_gzip else feed.start_identity)
-        await send(body)
         client = scope["client"]
         self._record(
             Record(
                 "feed",
-                int(started_at * 1000),
+                started_ms,
                 method,
                 status,
                 feed.show_id,

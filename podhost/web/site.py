@@ -111,9 +111,8 @@ def episode_path(show: Show, episode: Episode) -> str:
 
 def error_page(status: int, message: str, show: Show | None = None) -> Response:
     """An error for people: one sentence and a way on, to the show where there still is one."""
-    title = {404: "Not found", 410: "No longer here", 503: "Back in a moment"}.get(
-        status, "This did not work"
-    )
+    titles = {404: "Not found", 410: "No longer here", 503: "Back in a moment"}
+    title = titles.get(status, "This did not work")
     way_on = ""
     if show is not None:
         words = f"All episodes of {_foreign(show, show.title)}"
@@ -151,11 +150,8 @@ def _count_published(session: Session, show: Show) -> int:
 
 
 def _is_published(show: Show) -> tuple[ColumnElement[bool], ...]:
-    return (
-        Episode.show_id == show.id,
-        Episode.status == "published",
-        Episode.deleted_at.is_(None),
-    )
+    is_there = Episode.deleted_at.is_(None)
+    return Episode.show_id == show.id, Episode.status == "published", is_there
 
 
 def _get_published(session: Session, show: Show, slug: str) -> Episode:

@@ -101,7 +101,9 @@ def test_a_missing_header_of_variable_bitrate_is_a_warning(look):
 
 
 @pytest.mark.parametrize(
-    "audio", [make.mp3_cbr, make.lame, make.mp3_vbr, make.mp3_vbri, make.m4a], ids=str
+    "audio",
+    [make.mp3_cbr, make.lame, make.mp3_vbr, make.mp3_vbri, make.m4a],
+    ids=lambda function: function.__name__,
 )
 def test_good_files_are_publishable_without_warnings(look, audio):
     found = look(audio(), "x.m4a" if audio is make.m4a else "x.mp3")

@@ -771,8 +771,8 @@ class Served:
 
     def __init__(self, app: Any) -> None:
         config = uvicorn.Config(
-            app, loop="uvloop", http="httptools", log_config=None, lifespan="off",
-            timeout_graceful_shutdown=5,
+            app, interface="asgi3", loop="uvloop", http="httptools", log_config=None,
+            lifespan="off", timeout_graceful_shutdown=5,
         )  # fmt: skip
         self.server = uvicorn.Server(config)
         self.listener = socket.socket()

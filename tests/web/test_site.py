@@ -1,6 +1,10 @@
 """The public pages: where the links of a feed lead."""
 
+import base64
+import hashlib
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,6 +16,7 @@ from podhost.instance import Instance
 from podhost.people import CreditInput
 from podhost.publishing import delete_episode, withdraw_episode
 from podhost.shows import ShowInput, change_show, delete_show, get_show
+from podhost.transcripts import prepare_transcripts, set_transcripts
 from podhost.web import site
 from tests.asgi_client import Client
 from tests.making import make_episode, make_show
@@ -44,6 +49,12 @@ class Page(HTMLParser):
     def values(self, tag: str, name: str) -> list[str]:
         return [value for t, n, value in self.attributes if (t, n) == (tag, name)]
 
+    def link(self, rel: str) -> str:
+        """Where the one link in the head with this relation leads."""
+        rels = self.values("link", "rel")
+        assert rels.count(rel) == 1
+        return self.values("link", "href")[rels.index(rel)]
+
 
 def read(client: Client, path: str, status: int = 200) -> Page:
     answer = client.get(path, headers={"Accept": "text/html"})
@@ -54,7 +65,9 @@ def read(client: Client, path: str, status: int = 200) -> Page:
 def test_the_first_page_lists_the_shows_with_their_feeds(
     instance: Instance, client: Client
 ) -> None:
-    assert "no show here yet" in read(client, "/").text
+    empty = read(client, "/")
+    assert "no show here yet" in empty.text
+    assert "podhost publish my-show/" in empty.text
     make_show(instance, "Tide Tables")
     make_show(instance, "Arrivals")
     page = read(client, "/")
@@ -73,10 +86,9 @@ def test_the_show_page_has_feed_artwork_and_players(
     episode = make_episode(instance, show, mp3)
     make_episode(instance, show, mp3, "A draft", publish=False)
     page = read(client, "/tide-tables/")
-    assert page.values("link", "href") == [
-        "https://pod.example/tide-tables/",
-        "https://pod.example/tide-tables/feed.xml",
-    ]
+    assert page.link("canonical") == "https://pod.example/tide-tables/"
+    assert page.link("alternate") == "https://pod.example/tide-tables/feed.xml"
+    assert "https://pod.example/tide-tables/feed.xml" in page.values("a", "href")
     assert page.values("audio", "src") == [f"/audio/{episode.id}/1/low-water.mp3"]
     assert page.values("audio", "preload") == ["none"]
     assert "/tide-tables/episodes/low-water" in page.values("a", "href")
@@ -107,15 +119,14 @@ def test_the_episode_page_has_notes_people_and_chapters(
     assert "strong" in page.tags
     assert "With salt." in page.text
     assert "https://ann.example/" in page.values("a", "href")
-    assert "Ann Guest (guest): Harbour master" in page.text
+    assert "Ann Guest (guest)Harbour master" in page.text
     assert f"/audio/{episode.id}/1/low-water.mp3#t=2.5" in page.values("a", "href")
     assert "Flood" in page.text
     assert "Secret" not in page.text
     assert "Season 2" in page.text
     # 09:05 UTC is the same day's evening in Auckland.
-    assert "5 March 2026" in page.text
+    assert "5 March 2026, 22:05 Auckland time" in page.text
     assert page.values("time", "datetime") == ["2026-03-05T09:05:00Z"]
-    assert set(page.values("span", "lang")) == {"ar"}
 
 
 def test_texts_are_shown_and_never_run(instance: Instance, client: Client, mp3: Path) -> None:
@@ -141,9 +152,255 @@ def test_texts_are_shown_and_never_run(instance: Instance, client: Client, mp3: 
 def test_nothing_but_the_style_of_the_page_may_run(instance: Instance, client: Client) -> None:
     make_show(instance)
     for path in ("/", "/tide-tables/", "/nothing"):
-        headers = client.get(path, headers={"Accept": "text/html"}).headers
-        assert "default-src 'none'; style-src 'sha256-" in headers["content-security-policy"]
-        assert headers["x-content-type-options"] == "nosniff"
+        answer = client.get(path, headers={"Accept": "text/html"})
+        (style,) = re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL)
+        style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        policy = answer.headers["content-security-policy"]
+        assert (
+            f"default-src 'none'; style-src 'sha256-{style_hash}'; img-src 'self' data:" in policy
+        )
+        assert " style=" not in answer.text
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_nobody_else_learns_who_reads_a_page(instance: Instance, client: Client, mp3: Path) -> None:
+    guest = CreditInput(name="Ann", image_url="https://ann.example/portrait.jpg")
+    make_episode(instance, make_show(instance), mp3, guests=[guest])
+    for path in ("/", "/tide-tables/", "/tide-tables/episodes/low-water"):
+        page = read(client, path)
+        loaded = [value for _, name, value in page.attributes if name in ("src", "srcset")]
+        assert loaded
+        assert all(value.startswith("/") for value in loaded)
+    policy = client.get("/tide-tables/").headers["content-security-policy"]
+    # A bucket may lie anywhere, and only the bucket's settings know where.
+    is_elsewhere = instance.settings.storage.startswith("s3:")
+    assert ("media-src *;" if is_elsewhere else "media-src 'self';") in policy
+
+
+def test_pictures_keep_their_place_while_they_load(
+    instance: Instance, client: Client, mp3: Path
+) -> None:
+    make_episode(instance, make_show(instance), mp3)
+    for path in ("/", "/tide-tables/", "/tide-tables/episodes/low-water"):
+        page = read(client, path)
+        assert len(page.values("img", "width")) == page.tags.count("img") == 1
+        assert page.values("img", "width") == page.values("img", "height")
+        assert page.values("img", "alt") == [""]
+
+
+def _ratio(one: str, other: str) -> float:
+    """Contrast of two colours, #rgb or #rrggbb, as WCAG 2.2 defines it."""
+
+    def luminance(colour: str) -> float:
+        digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+        parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+        red, green, blue = (
+            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+        )
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_text_stands_out_in_light_and_in_dark(client: Client) -> None:
+    style = client.get("/").text
+    schemes = [
+        dict(re.findall(r"--(\w+): (#[0-9a-f]+)", block))
+        for block in re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    ]
+    assert len(schemes) == 2
+    for scheme in schemes:
+        for name in ("ink", "quiet", "link", "visited"):
+            assert _ratio(scheme[name], scheme["ground"]) >= 4.5, name
+
+
+def test_a_page_speaks_the_language_of_its_show(
+    instance: Instance, client: Client, mp3: Path
+) -> None:
+    make_episode(instance, make_show(instance), mp3)
+    show = make_show(instance, "Madd", language="ar", description="مدّ")
+    make_episode(instance, show, mp3)
+    for path, lang, direction in (
+        ("/", "en", []),
+        ("/tide-tables/", "en", []),
+        ("/tide-tables/episodes/low-water", "en", []),
+        ("/madd/", "ar", ["rtl"]),
+        ("/madd/episodes/low-water", "ar", ["rtl"]),
+    ):
+        page = read(client, path)
+        assert page.values("html", "lang") == [lang]
+        assert page.values("html", "dir") == direction
+        assert page.tags.count("h1") == 1
+        # What podhost says itself is English everywhere.
+        assert set(page.values("span", "lang")) == ({"en"} if lang == "ar" else set())
+    assert set(read(client, "/").values("bdi", "lang")) == {"ar", "en"}
+
+
+@pytest.mark.parametrize(
+    ("language", "is_right_to_left"),
+    [
+        ("he", True),
+        ("fa-IR", True),
+        ("ur-Latn", False),
+        ("en", False),
+        ("pa-Arab-PK", True),
+        ("de", False),
+        ("arn", False),
+    ],
+)
+def test_it_knows_who_writes_from_right_to_left(language: str, is_right_to_left: bool) -> None:
+    assert site._is_right_to_left(language) is is_right_to_left
+
+
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [
+        ("Europe/London", "5 March 2026, 09:05 London time"),
+        ("America/Argentina/Buenos_Aires", "5 March 2026, 06:05 Buenos Aires time"),
+        ("UTC", "5 March 2026, 09:05 UTC"),
+        # The sign in the name means the contrary; nobody but POSIX knows.
+        ("Etc/GMT+5", "5 March 2026, 04:05 UTC-05"),
+        ("Asia/Kathmandu", "5 March 2026, 14:50 Kathmandu time"),
+    ],
+)
+def test_a_time_says_whose_it_is(zone: str, shown: str) -> None:
+    moment = datetime(2026, 3, 5, 9, 5, tzinfo=UTC)
+    assert f">{shown}<" in site._date(moment, zone, with_time=True)
+    assert ":05" not in Page(site._date(moment, zone, with_time=False)).text
+
+
+@pytest.mark.parametrize(
+    ("duration_ms", "shown"),
+    [
+        (1, "1 min"),
+        (119_000, "2 min"),
+        (59 * 60_000 + 40_000, "1 h"),
+        (3_600_000, "1 h"),
+        (3_900_000, "1 h 5 min"),
+    ],
+)
+def test_a_length_is_said_in_hours_and_minutes(duration_ms: int, shown: str) -> None:
+    assert site._duration(duration_ms) == shown
+
+
+def test_players_and_downloads_are_named_after_their_episode(
+    instance: Instance, client: Client, mp3: Path
+) -> None:
+    show = make_show(instance)
+    size_bytes = make_episode(instance, show, mp3).audio.size_bytes  # type: ignore[union-attr]
+    make_episode(instance, show, mp3, "High water")
+    for path, count in (("/tide-tables/", 2), ("/tide-tables/episodes/high-water", 1)):
+        page = read(client, path)
+        ids = page.values("h1", "id") + page.values("h2", "id")
+        assert len(set(ids)) == count
+        assert page.values("audio", "aria-labelledby") == ids
+        assert page.values("a", "aria-describedby") == ids
+        assert f"Download (MP3, {size_bytes / 1e6:.1f} MB)" in page.text
+
+
+def test_the_show_page_gives_the_beginning_of_the_notes(
+    instance: Instance, client: Client, mp3: Path
+) -> None:
+    show = make_show(instance)
+    make_episode(instance, show, mp3, notes="Salt, **again**.\n\n" + "word " * 100)
+    text = read(client, "/tide-tables/").text
+    assert "Salt, again. word word" in text
+    assert "word word…" in text
+    assert text.count("word") < 50
+
+
+def test_headings_in_notes_follow_the_title(instance: Instance, client: Client, mp3: Path) -> None:
+    show = make_show(instance)
+    make_episode(instance, show, mp3, notes="### Links\n\ntext")
+    make_episode(instance, show, mp3, "Both", notes="## Links\n\n### More\n\ntext")
+    tags = read(client, "/tide-tables/episodes/low-water").tags
+    assert (tags.count("h2"), tags.count("h3")) == (1, 0)
+    tags = read(client, "/tide-tables/episodes/both").tags
+    assert (tags.count("h2"), tags.count("h3")) == (1, 1)
+
+
+def test_hosts_stand_on_every_page_of_the_show(
+    instance: Instance, client: Client, mp3: Path
+) -> None:
+    show = make_show(instance, people=[CreditInput(name="Pia Port")])
+    make_episode(instance, show, mp3, "Alone")
+    make_episode(instance, show, mp3, "Together", guests=[CreditInput(name="Ann")])
+    assert "Pia Port (host)" in read(client, "/tide-tables/").text
+    assert "Pia Port (host)" in read(client, "/tide-tables/episodes/alone").text
+    together = read(client, "/tide-tables/episodes/together").text
+    assert together.index("Pia Port (host)") < together.index("Ann (guest)")
+
+
+def test_the_transcript_is_one_link_away(instance: Instance, client: Client, mp3: Path) -> None:
+    show = make_show(instance)
+    episode = make_episode(instance, show, mp3)
+    vtt = b"WEBVTT\n\n00:00.000 --> 00:02.000\nHello there.\n"
+    prepared, _ = prepare_transcripts(instance.storage, vtt, "low-water.vtt", language="de")
+    with instance.database.write() as session:
+        stored = get_episode(session, get_show(session, show.slug), episode.slug)
+        set_transcripts(session, stored, prepared, now=instance.now())
+    page = read(client, "/tide-tables/episodes/low-water")
+    assert "Read the transcript (WebVTT, de)" in page.text
+    assert f"/transcripts/{episode.id}/{prepared[0].id}.vtt" in page.values("a", "href")
+    assert page.values("a", "hreflang") == ["de"]
+
+
+def test_a_shared_link_shows_title_and_picture(
+    instance: Instance, client: Client, mp3: Path
+) -> None:
+    show = make_show(instance)
+    make_episode(instance, show, mp3, notes='"Salt" & more')
+    page = read(client, "/tide-tables/episodes/low-water")
+    shared = dict(
+        zip(page.values("meta", "property"), page.values("meta", "content")[-5:], strict=True)
+    )
+    assert shared == {
+        "og:type": "website",
+        "og:title": "Low water",
+        "og:url": "https://pod.example/tide-tables/episodes/low-water",
+        "og:description": '"Salt" & more',
+        "og:image": f"https://pod.example/artwork/{show.artwork_id}/3000.jpg",
+    }
+
+
+def test_a_show_that_moved_is_subscribed_to_where_it_went(
+    instance: Instance, client: Client
+) -> None:
+    make_show(instance, new_feed_url="https://elsewhere.example/feed")
+    page = read(client, "/tide-tables/")
+    assert page.link("alternate") == "https://elsewhere.example/feed"
+    assert "https://elsewhere.example/feed" in page.values("a", "href")
+
+
+def test_a_show_without_episodes_says_so(instance: Instance, client: Client) -> None:
+    make_show(instance)
+    assert "There is no episode yet." in read(client, "/tide-tables/").text
+
+
+def test_an_explicit_episode_is_marked(instance: Instance, client: Client, mp3: Path) -> None:
+    show = make_show(instance, explicit=True)
+    make_episode(instance, show, mp3, "As the show")
+    make_episode(instance, show, mp3, "Clean", explicit=False)
+    assert "Explicit" in read(client, "/tide-tables/episodes/as-the-show").text
+    assert "Explicit" not in read(client, "/tide-tables/episodes/clean").text
+
+
+def test_who_finds_nothing_is_shown_a_way_on(instance: Instance, client: Client, mp3: Path) -> None:
+    show = make_show(instance)
+    make_episode(instance, show, mp3)
+    with instance.database.write() as session:
+        episode = get_episode(session, get_show(session, show.slug), "low-water")
+        withdraw_episode(session, episode, now=instance.now())
+    for slug, status, code in (("low-water", 410, "gone"), ("nothing", 404, "not_found")):
+        path = f"/tide-tables/episodes/{slug}"
+        page = read(client, path, status)
+        assert page.values("a", "href") == ["/tide-tables/", "/"]
+        assert "All episodes of Tide Tables" in page.text
+        assert page.tags.count("h1") == 1
+        for_programs = client.get(path)
+        assert (for_programs.status_code, for_programs.json()["error"]["code"]) == (status, code)
+    assert read(client, "/nothing/", 404).values("a", "href") == ["/"]
 
 
 def test_a_page_that_did_not_change_is_answered_with_304(
@@ -173,6 +430,8 @@ def test_old_slugs_redirect_for_ever(instance: Instance, client: Client, mp3: Pa
         ("/tides", "/tides/"),
         ("/tide-tables/", "/tides/"),
         ("/tide-tables", "/tides/"),
+        ("/tides?page=1", "/tides/?page=1"),
+        ("/tides/episodes/ebb/", "/tides/episodes/ebb"),
         ("/tides/episodes/low-water", "/tides/episodes/ebb"),
         ("/tide-tables/episodes/low-water", "/tides/episodes/ebb"),
         ("/tide-tables/episodes/ebb", "/tides/episodes/ebb"),
@@ -223,5 +482,10 @@ def test_many_episodes_stand_on_several_pages(
     assert "Two" in pages[1].text
     assert pages[0].values("a", "rel") == ["next"]
     assert pages[1].values("a", "rel") == ["prev", "next"]
+    canonical = [page.link("canonical") for page in pages]
+    assert canonical == [
+        "https://pod.example/tide-tables/",
+        "https://pod.example/tide-tables/?page=2",
+    ]
     for page in ("4", "0", "x", "-1", "9999999", "²"):
         read(client, f"/tide-tables/?page={page}", 404)
