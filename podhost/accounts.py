@@ -15,6 +15,7 @@ from podhost.errors import Conflict, NotFound, Unauthorized
 from podhost.models import Account, Token
 
 SCOPES = ("read", "write")
+_LONGEST_NAME = 255
 SHORTEST_PASSWORD = 10
 _PREFIX = "podhost_"
 
@@ -35,6 +36,8 @@ def create_account(
     with errors.noting("password"):
         if password is not None and len(password) < SHORTEST_PASSWORD:
             raise ValueError(f"It must have at least {SHORTEST_PASSWORD} characters.")
+    with errors.noting("name"):
+        name = _name(name)
     errors.raise_any()
     assert address is not None
     if find_account(session, address) is not None:
@@ -43,7 +46,7 @@ def create_account(
     account = Account(
         id=new_id(),
         email=address.lower(),
-        name=fields.optional_line(name),
+        name=name,
         password_hash=PasswordHasher().hash(password),
         created_at=now,
     )
@@ -71,12 +74,16 @@ def create_token(
     expires_at: datetime | None = None,
     now: datetime,
 ) -> tuple[Token, str]:
-    """A new token and its secret, which is shown this once and not kept."""
+    """A new token and its secret, which is shown this once and not kept. Raises Invalid."""
+    errors = fields.FieldErrors()
+    with errors.noting("name"):
+        name = _name(name)
+    errors.raise_any()
     secret = _PREFIX + secrets.token_urlsafe(32)
     token = Token(
         id=new_id(),
         account_id=account.id,
-        name=fields.optional_line(name),
+        name=name,
         secret_sha256=_fingerprint(secret),
         scope=fields.one_of(*SCOPES)(scope),
         created_at=now,
@@ -118,6 +125,13 @@ def revoke_token(session: Session, token_id: str, *, now: datetime) -> None:
     if token is None:
         raise NotFound(f"There is no token {token_id!r}.")
     token.revoked_at = token.revoked_at or now
+
+
+def _name(value: str) -> str:
+    name = fields.optional_line(value)
+    if len(name) > _LONGEST_NAME:
+        raise ValueError(f"It has {len(name)} characters; {_LONGEST_NAME} are the most.")
+    return name
 
 
 def _fingerprint(secret: str) -> str:

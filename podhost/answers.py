@@ -15,6 +15,7 @@ from podhost.audio import enclosure_url
 from podhost.episodes import episode_warnings
 from podhost.feeds import chapters_url
 from podhost.models import Artwork, Audio, Credit, Episode, Show
+from podhost.people import picture_url
 from podhost.shows import feed_path, show_warnings
 from podhost.transcripts import transcript_path
 
@@ -244,16 +245,13 @@ def _show(show: Show, credits: Sequence[Credit], episode_count: int, base_url: s
 
 
 def _person(credit: Credit, base_url: str) -> PersonAnswer:
-    image_url = credit.image_url
-    if credit.artwork is not None:
-        image_url = artwork_url(base_url, credit.artwork, size=300)
     return PersonAnswer(
         name=credit.name,
         role=credit.role,
         group=credit.group,
         url=credit.url,
         bio=credit.bio,
-        image_url=image_url,
+        image_url=picture_url(base_url, credit),
     )
 
 

@@ -129,10 +129,12 @@ class Application:
     def _add_numbers(self, numbers: Numbers) -> None:
         """What the hot path counts for itself."""
         spool = self._spool
-        numbers.add_answers({key: (count, 0) for key, count in spool.counts.copy().items()})
+        sent_bytes = spool.sent_bytes.copy()
+        answers = spool.counts.copy()
+        numbers.add_answers({key: (count, sent_bytes[key]) for key, count in answers.items()})
         numbers.sums["spool_dropped"] = spool.dropped
         numbers.sums["spool_failed_writes"] = spool.failed_writes
-        numbers.states["spool_backlog"] = len(spool._pending)
+        numbers.states["spool_backlog"] = spool.backlog
         numbers.states["feeds_in_memory"] = len(self._catalogue.feeds)
         numbers.states["cache_bytes"] = self._catalogue.used_bytes
 

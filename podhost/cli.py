@@ -348,7 +348,7 @@ def token() -> None:
 
 
 @token.command("create")
-@click.option("--account", "email", help="Whose; may be left out while there is one account.")
+@click.option("--account", "email", help="Whose; needed when there are several.")
 @click.option("--name", default="command line", help="What it is for.")
 @click.option("--scope", type=click.Choice(["read", "write"]), default="write")
 @click.option("--json", "as_json", is_flag=True, help='Print {"token": ...}.')

@@ -32,6 +32,9 @@ from podhost.shows import ShowInput, create_show, get_show, list_shows, set_show
 
 Say = Callable[[str], None]
 
+# Whose tokens are made before anybody has an account.
+OWNER_EMAIL = "owner@podhost.example"
+
 
 def make_show(instance: Instance, *, artwork: Path | None, **given: Any) -> ShowAnswer:
     """Create a show and render its feed. Raises Invalid or Conflict with a sentence."""
@@ -162,24 +165,26 @@ def watch_folder_and_publish(
 
 
 def make_token(instance: Instance, *, email: str | None, name: str, scope: str) -> dict[str, Any]:
-    """A token for an account. Raises Invalid when it is not clear which account is meant."""
+    """A token for an account. Raises Invalid when it is not clear which account is meant.
+
+    Who can run this command owns the instance: where there is no account yet, one is made.
+    """
     with instance.database.write() as session:
+        now = instance.now()
         known = accounts.list_accounts(session)
         if email is not None:
             account = accounts.find_account(session, email)
+            if account is None:
+                raise Invalid(
+                    f"There is no account {email}; make it with `podhost account create`."
+                )
+        elif not known:
+            account, _ = accounts.create_account(session, OWNER_EMAIL, name="Owner", now=now)
+        elif len(known) == 1:
+            account = known[0]
         else:
-            account = known[0] if len(known) == 1 else None
-        if account is None:
-            raise Invalid(
-                f"There is no account {email}; make it with `podhost account create`."
-                if email is not None
-                else "There is no account yet; make one with `podhost account create EMAIL`."
-                if not known
-                else "There are several accounts; say which one with --account."
-            )
-        token, secret = accounts.create_token(
-            session, account, name=name, scope=scope, now=instance.now()
-        )
+            raise Invalid("There are several accounts; say which one with --account.")
+        token, secret = accounts.create_token(session, account, name=name, scope=scope, now=now)
         return {"token": secret, "id": token.id, "account": account.email, "scope": scope}
 
 

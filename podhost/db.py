@@ -20,6 +20,8 @@ from podhost.errors import Conflict, Unavailable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 10
+# Longer than any feed takes to render, which happens within a transaction that reads.
+_IDLE_SECONDS = 300
 # Any number will do, as long as every podhost uses the same: "podhost" on a telephone's keys.
 _MIGRATION_LOCK = 7634678
 
@@ -32,10 +34,16 @@ def new_id() -> str:
 class Database:
     """One engine and its two kinds of session. Every failure of the engine is Unavailable."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = 10, busy_seconds: float = BUSY_SECONDS
+    ) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = _sqlite(self.url) if self.is_sqlite else _postgresql(self.url, pool_size)
+        self.engine = (
+            _sqlite(self.url, busy_seconds)
+            if self.is_sqlite
+            else _postgresql(self.url, pool_size, busy_seconds)
+        )
         self._writer = self.engine.execution_options(podhost_write=True)
 
     @contextmanager
@@ -64,7 +72,7 @@ class Database:
             session.execute(text("SELECT 1"))
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, busy_seconds: float) -> Engine:
     if url.database and url.database != ":memory:":
         path = Path(url.database)
         try:
@@ -73,7 +81,8 @@ def _sqlite(url: URL) -> Engine:
             raise Unavailable(
                 f"The database's folder {path.parent} cannot be made: {error.strerror}."
             ) from error
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    # Parameters are hidden, because errors end in the log: they hold addresses and hashes.
+    engine = create_engine(url, connect_args={"timeout": busy_seconds}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: object) -> None:
@@ -85,7 +94,7 @@ def _sqlite(url: URL) -> Engine:
         # promise in WAL mode.
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+        cursor.execute(f"PRAGMA busy_timeout={round(busy_seconds * 1000)}")
         cursor.close()
 
     @event.listens_for(engine, "begin")
@@ -96,15 +105,34 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
-def _postgresql(url: URL, pool_size: int) -> Engine:
-    return create_engine(
+def _postgresql(url: URL, pool_size: int, busy_seconds: float) -> Engine:
+    engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_timeout=BUSY_SECONDS,
+        pool_timeout=busy_seconds,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 5},
+        hide_parameters=True,
+        connect_args={
+            "connect_timeout": 5,
+            # A server that vanished without a word is noticed within half a minute.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
+        },
     )
+
+    @event.listens_for(engine, "connect")
+    def _limits(connection: Any, _record: object) -> None:
+        # Outside of a transaction, or the first rollback would take them back.
+        connection.autocommit = True
+        connection.execute(f"SET lock_timeout = {round(busy_seconds * 1000)}")
+        # A machine that lost its power in a transaction must not hold its locks for hours.
+        connection.execute(f"SET idle_in_transaction_session_timeout = {_IDLE_SECONDS * 1000}")
+        connection.autocommit = False
+
+    return engine
 
 
 @contextmanager
@@ -126,7 +154,7 @@ def _failures_as_unavailable() -> Iterator[None]:
 def _sentence(error: DBAPIError) -> str:
     # The driver's own words may name hosts and users; an operator finds them in the log.
     reason = str(error.orig).lower()
-    if "locked" in reason:
+    if any(word in reason for word in ("locked", "lock timeout", "deadlock")):
         return "The database is busy; try again in a moment."
     if "full" in reason:
         return "The database's disk is full; nothing was changed."
@@ -176,6 +204,8 @@ def migrate(database: Database) -> bool:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     with database.write() as session:
         if not database.is_sqlite:
+            # However long the migration takes that another process is doing.
+            session.execute(text("SET LOCAL lock_timeout = 0"))
             session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         config.attributes["connection"] = session.connection()
         command.upgrade(config, "head")

@@ -33,6 +33,8 @@ SEGMENT_SECONDS = 600.0
 PENDING_LIMIT = 200_000
 # A disk that is full or gone is tried again this often.
 RETRY_SECONDS = 1.0
+# Two days are the limit; once an hour is near enough to it.
+PRUNE_SECONDS = 3600.0
 STOP_SECONDS = 10.0
 ADDRESSES_KEPT = timedelta(hours=48)
 
@@ -80,12 +82,15 @@ class RequestSpool:
     """The spool of one process: `record(a_record)` and a thread that writes batches.
 
     A record is safe from a crash of this process once the kernel has it, 250 ms later at most.
-    `counts[(kind, status)]`, `dropped` and `failed_writes` are for /metrics.
+    Once an hour the addresses in its folder that are older than two days are masked.
+    `counts` and `sent_bytes` by (kind, status), `backlog`, `dropped` and `failed_writes` are for
+    /metrics.
     """
 
     def __init__(self, folder: Path, clock: Callable[[], datetime]) -> None:
         self.folder = folder
         self.counts: Counter[tuple[str, int]] = Counter()
+        self.sent_bytes: Counter[tuple[str, int]] = Counter()
         self.dropped = 0
         self.failed_writes = 0
         self._pending: deque[Record] = deque()
@@ -96,9 +101,15 @@ class RequestSpool:
         self._unwritten = b""
         self._complained_at = -_COMPLAINT_SECONDS
         self._encoder = msgspec.json.Encoder()
+        self._prune_at = 0.0
         self._stopping = threading.Event()
         self._writing = threading.Lock()
         self._thread: threading.Thread | None = None
+
+    @property
+    def backlog(self) -> int:
+        """Records in memory that are not on disk yet."""
+        return len(self._pending)
 
     def start(self) -> None:
         """Seal what dead processes left behind and begin to write. Never raises."""
@@ -144,6 +155,17 @@ class RequestSpool:
         wait_seconds = BATCH_SECONDS
         while not self._stopping.wait(wait_seconds):
             wait_seconds = BATCH_SECONDS if self.flush() else RETRY_SECONDS
+            if time.monotonic() >= self._prune_at:
+                self._prune()
+
+    def _prune(self) -> None:
+        self._prune_at = time.monotonic() + PRUNE_SECONDS
+        try:
+            prune_spool(self.folder, self._clock())
+        except OSError as error:
+            self._complain(error)
+        except Exception:
+            logger.exception("request spool: old addresses could not be masked")
 
     def _write_pending(self) -> None:
         if self._segment is not None and self._segment.is_due():
@@ -170,7 +192,10 @@ class RequestSpool:
         """Lines of the oldest pending records; few at once, to let the event loop have its turn."""
         pending = self._pending
         batch = [pending.popleft() for _ in range(min(len(pending), _ENCODED_AT_ONCE))]
-        self.counts.update([(record.kind, record.status) for record in batch])
+        for record in batch:
+            key = (record.kind, record.status)
+            self.counts[key] += 1
+            self.sent_bytes[key] += record.sent
         return self._encoder.encode_lines(batch) if batch else b""
 
     def _drop_surplus(self) -> None:
@@ -323,21 +348,36 @@ def prune_spool(folder: Path, now: datetime) -> int:
     Numbers are kept, addresses become their /24 or /48 network. Returns how many files were
     masked; doing it again, or after a crash in the middle, changes nothing more.
     """
-    masked = 0
     seal_abandoned(folder)
-    for path in sorted(folder.glob("*" + _SEALED)):
-        if path.stem.endswith(_MASKED) or _started_at(path) > now - ADDRESSES_KEPT:
-            continue
-        temporary = path.with_suffix(".tmp")
-        with path.open("rb") as source, temporary.open("wb") as target:
-            target.writelines(_masked_lines(source))
-            target.flush()
-            os.fsync(target.fileno())
-        # First the bytes, then the name: after a crash in between, no record is there twice.
-        temporary.replace(path)
-        path.rename(path.with_name(path.stem + _MASKED + _SEALED))
-        masked += 1
-    return masked
+    if not folder.is_dir():
+        return 0
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        # One process at a time: two that rewrite the same file would spoil it.
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        old = [path for path in sorted(folder.glob("*" + _SEALED)) if _is_to_be_masked(path, now)]
+        for path in old:
+            _mask(path)
+    except BlockingIOError:
+        return 0
+    finally:
+        os.close(descriptor)
+    return len(old)
+
+
+def _is_to_be_masked(path: Path, now: datetime) -> bool:
+    return not path.stem.endswith(_MASKED) and _started_at(path) <= now - ADDRESSES_KEPT
+
+
+def _mask(path: Path) -> None:
+    temporary = path.with_suffix(".tmp")
+    with path.open("rb") as source, temporary.open("wb") as target:
+        target.writelines(_masked_lines(source))
+        target.flush()
+        os.fsync(target.fileno())
+    # First the bytes, then the name: after a crash in between, no record is there twice.
+    temporary.replace(path)
+    path.rename(path.with_name(path.stem + _MASKED + _SEALED))
 
 
 def _started_at(path: Path) -> datetime:

@@ -6,6 +6,7 @@ same rows are byte-identical.
 
 import gzip
 import hashlib
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,9 +19,16 @@ from podhost.artwork import artwork_url
 from podhost.audio import enclosure_url
 from podhost.changes import record_change
 from podhost.formats.markdown import NotesGuest, render_guests_html
-from podhost.formats.rss import FeedEpisode, FeedPerson, FeedShow, FeedTranscript, render_feed
+from podhost.formats.rss import (
+    FeedEpisode,
+    FeedPerson,
+    FeedShow,
+    FeedTranscript,
+    render_feed,
+    says_the_same,
+)
 from podhost.models import Credit, Episode, Show, Snapshot
-from podhost.people import list_credits
+from podhost.people import list_credits, picture_url
 from podhost.shows import DEFAULT_CATEGORY, feed_path
 from podhost.transcripts import transcript_path
 
@@ -76,7 +84,10 @@ def published_episodes(session: Session, show: Show) -> Sequence[Episode]:
 def store_snapshot(
     session: Session, show: Show, body: bytes, *, show_version: int, site: Site, now: datetime
 ) -> bool:
-    """Keep `body` as what polls are answered with; False when it is what they get already.
+    """Keep `body` as what polls are answered with; False when they get all that it says already.
+
+    A change that no reader of the feed sees must not make every app fetch the feed again: then
+    the stored bytes stay, with their lastBuildDate and validators.
 
     `show_version` is the version that was rendered: an older one than the snapshot's is ignored,
     so that two workers cannot put an old feed in the place of a newer one. The show's row must be
@@ -85,8 +96,7 @@ def store_snapshot(
     snapshot = session.get(Snapshot, show.id)
     if snapshot is not None and snapshot.show_version > show_version:
         return False
-    sha256 = hashlib.sha256(body).hexdigest()
-    if snapshot is not None and snapshot.sha256 == sha256:
+    if snapshot is not None and _says_already(snapshot, body):
         snapshot.show_version, snapshot.made_with = show_version, site.made_with
         return False
     last_modified = now.replace(microsecond=0)
@@ -99,13 +109,26 @@ def store_snapshot(
     snapshot.version += 1
     snapshot.show_version = show_version
     snapshot.made_with = site.made_with
-    snapshot.sha256 = sha256
+    snapshot.sha256 = hashlib.sha256(body).hexdigest()
     snapshot.size_bytes = len(body)
     snapshot.body_gzip = gzip.compress(body, _GZIP_LEVEL, mtime=0)
     snapshot.last_modified = last_modified
     snapshot.rendered_at = now
     record_change(session, "feed", show.id, now=now)
     return True
+
+
+def _says_already(snapshot: Snapshot, body: bytes) -> bool:
+    """Whether the stored bytes say all that `body` says. Damaged ones do not, so that any change
+    of the show mends them."""
+    if snapshot.size_bytes != len(body):
+        return False
+    try:
+        stored = snapshot_body(snapshot)
+    except (OSError, EOFError, zlib.error):
+        return False
+    is_whole = hashlib.sha256(stored).hexdigest() == snapshot.sha256
+    return is_whole and says_the_same(stored, body)
 
 
 def find_snapshot(session: Session, show: Show) -> Snapshot | None:
@@ -229,13 +252,10 @@ def chapters_url(base_url: str, episode: Episode) -> str:
 
 
 def _feed_person(credit: Credit, base_url: str) -> FeedPerson:
-    image_url = credit.image_url
-    if credit.artwork is not None:
-        image_url = artwork_url(base_url, credit.artwork, size=300)
     return FeedPerson(
         name=credit.name,
         role=credit.role,
         group=credit.group,
         url=credit.url,
-        image_url=image_url,
+        image_url=picture_url(base_url, credit),
     )

@@ -9,7 +9,7 @@ idempotent.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, delete, func, not_, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
@@ -17,8 +17,13 @@ from sqlalchemy.orm import Session
 from podhost.models import Job
 
 LEASE = timedelta(seconds=30)
+# Nobody is given a longer lease; one that ends later was written by a clock that has been set back
+# since. The rest is for machines whose clocks differ.
+_LONGEST_LEASE = LEASE + timedelta(minutes=10)
+# How long after an outage, at most, work goes on.
+_OUTAGE_BACKOFF = timedelta(seconds=30)
 MAX_ATTEMPTS = 12
-_LONGEST_BACKOFF = timedelta(hours=1)
+LONGEST_BACKOFF = timedelta(hours=1)
 
 
 def enqueue(session: Session, kind: str, key: str, *, now: datetime, run_at: datetime) -> None:
@@ -48,14 +53,15 @@ def claim(session: Session, *, kinds: Sequence[str], owner: str, now: datetime) 
 
     A job whose worker died (its lease has ended) is due as well.
     """
+    has_ended = or_(Job.lease_until < now, Job.lease_until > now + _LONGEST_LEASE)
     due = or_(
         and_(Job.status == "waiting", Job.run_at <= now),
-        and_(Job.status == "running", Job.lease_until < now),
+        and_(Job.status == "running", has_ended),
     )
     # Never the same work twice at once: what is running for a key holds back what waits for it.
     busy = (
         select(Job.kind, Job.key)
-        .where(Job.status == "running", Job.lease_until >= now)
+        .where(Job.status == "running", not_(has_ended))
         .subquery("busy")
     )
     candidate = (
@@ -96,19 +102,25 @@ def finish(session: Session, job: Job) -> None:
     session.execute(delete(Job).where(*_mine(job)))
 
 
-def retry(session: Session, job: Job, *, error: str, now: datetime) -> None:
+def retry(
+    session: Session, job: Job, *, error: str, is_outage: bool = False, now: datetime
+) -> None:
     """The work failed: try again later, each time after a longer wait; in the end give up.
 
+    With `is_outage` it is not the work's fault: it is tried again for as long as that takes.
     What gave up stays in the table, with its error, until the same work is done well.
     """
-    if job.attempts >= MAX_ATTEMPTS:
+    if job.attempts >= MAX_ATTEMPTS and not is_outage:
         session.execute(
             update(Job)
             .where(*_mine(job))
             .values(status="failed", error=error, lease_owner=None, lease_until=None)
         )
         return
-    backoff = min(timedelta(seconds=2**job.attempts), _LONGEST_BACKOFF)
+    backoff = min(timedelta(seconds=2**job.attempts), LONGEST_BACKOFF)
+    attempts = job.attempts
+    if is_outage:
+        backoff, attempts = min(backoff, _OUTAGE_BACKOFF), attempts - 1
     waiting = select(Job.id).where(
         Job.kind == job.kind, Job.key == job.key, Job.status == "waiting"
     )
@@ -120,7 +132,12 @@ def retry(session: Session, job: Job, *, error: str, now: datetime) -> None:
         update(Job)
         .where(*_mine(job))
         .values(
-            status="waiting", run_at=now + backoff, error=error, lease_owner=None, lease_until=None
+            status="waiting",
+            run_at=now + backoff,
+            attempts=attempts,
+            error=error,
+            lease_owner=None,
+            lease_until=None,
         )
     )
 

@@ -10,12 +10,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from podhost import fields
+from podhost.artwork import artwork_url
 from podhost.db import new_id
 from podhost.formats.podcast_namespace import normalise_role
 from podhost.formats.text import slugify
 from podhost.models import Artwork, Credit, Episode, Person, Show
 
 MOST_CREDITS = 200
+# Apps show people as small circles.
+PICTURE_PIXELS = 300
 _ID = re.compile(r"[0-9a-f]{16}")
 _KEPT = ("name", "role", "group", "url", "bio", "image_url", "artwork_id")
 
@@ -73,6 +76,13 @@ def list_credits(session: Session, show: Show, episode: Episode | None) -> Seque
         .where(Credit.show_id == show.id, Credit.episode_id == (episode.id if episode else None))
         .order_by(Credit.position)
     ).all()
+
+
+def picture_url(base_url: str, credit: Credit) -> str | None:
+    """The person's picture: the one that podhost holds, small, or else the one that is linked."""
+    if credit.artwork is not None:
+        return artwork_url(base_url, credit.artwork, size=PICTURE_PIXELS)
+    return credit.image_url
 
 
 def name_key(name: str) -> str:

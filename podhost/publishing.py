@@ -22,12 +22,16 @@ def publish_episode(
 ) -> None:
     """Publish now, or at the time `at` (aware): a time that has come means now, dated then.
 
-    What was published before keeps its date. Raises Invalid with what is missing.
+    What was published before keeps its date; only what was withdrawn can get another one by
+    naming it. Raises Invalid with what is missing, Conflict for another time of what is out.
     """
     _require_publishable(episode)
+    if episode.status == "published" and at not in (None, episode.published_at):
+        raise Conflict(
+            "The episode is published already and keeps its date, because apps sort by it; "
+            "withdraw it before giving it another time."
+        )
     if at is not None and at > now:
-        if episode.status == "published":
-            raise Conflict("The episode is published already; withdraw it before scheduling it.")
         episode.status, episode.published_at = "scheduled", at
         enqueue(session, PUBLISH_EPISODE, episode.id, now=now, run_at=at)
     else:

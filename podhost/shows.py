@@ -193,6 +193,9 @@ def touch_show(session: Session, show: Show, *, now: datetime) -> None:
 
 def find_show(session: Session, slug: str) -> Show | None:
     """The show with this slug, also by a slug that it once had; deleted ones too."""
+    if not slug.isascii() or not slug.isprintable():
+        # PostgreSQL refuses to look for a zero byte, and both for half a character.
+        return None
     show = session.scalar(select(Show).where(Show.slug == slug))
     if show is None:
         old = session.get(ShowSlug, slug)
@@ -208,10 +211,11 @@ def get_show(session: Session, slug: str, *, lock: bool = False) -> Show:
     show = find_show(session, slug)
     if show is None:
         raise NotFound(f"There is no show {slug!r} here.")
+    if lock:
+        # First, because whoever held the lock may just have deleted it.
+        lock_show(session, show.id)
     if show.deleted_at is not None:
         raise Gone(f"The show {slug!r} was deleted.")
-    if lock:
-        lock_show(session, show.id)
     return show
 
 

@@ -4,6 +4,7 @@ Jobs speed things up, but state decides: what is due can always be seen from the
 """
 
 import logging
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, exists, or_, select
@@ -11,9 +12,10 @@ from sqlalchemy.orm import Session
 
 from podhost.audio import INCOMING
 from podhost.changes import prune_changes, record_change
-from podhost.db import Database
+from podhost.db import Database, new_id
+from podhost.errors import Conflict
 from podhost.feeds import Site, stale_show_ids
-from podhost.jobs import enqueue
+from podhost.jobs import LONGEST_BACKOFF, enqueue
 from podhost.models import (
     Artwork,
     Audio,
@@ -31,7 +33,10 @@ from podhost.shows import RENDER_SHOW
 from podhost.storage import Storage
 
 CLEAN_UP_EVERY = timedelta(hours=1)
+# The object that says whose the storage is.
+OWNER_KEY = "owner.txt"
 _CLEANED_AT = "cleaned_at"
+_DATABASE_ID = "database_id"
 
 log = logging.getLogger(__name__)
 
@@ -47,14 +52,17 @@ def enqueue_missed(database: Database, site: Site, *, compare_site: bool, now: d
     What gave up after many tries is left alone until something changes.
     """
     with database.read() as session:
-        known = {(kind, key) for kind, key in session.execute(select(Job.kind, Job.key))}
+        # A job that waits for longer was dated by a clock that has been set back since.
+        is_in_hand = or_(Job.status != "waiting", Job.run_at <= now + LONGEST_BACKOFF)
+        jobs = select(Job.kind, Job.key).where(is_in_hand)
+        known = {(kind, key) for kind, key in session.execute(jobs)}
         missed = [(RENDER_SHOW, show_id) for show_id in _stale(session, site, compare_site)]
         missed += [(PUBLISH_EPISODE, episode_id) for episode_id in _due(session, now)]
         missed = [work for work in missed if work not in known]
-    if missed:
+    for kind, key in missed:
+        # Each by itself: who holds several of these rows could wait in a circle with others.
         with database.write() as session:
-            for kind, key in missed:
-                enqueue(session, kind, key, now=now, run_at=now)
+            enqueue(session, kind, key, now=now, run_at=now)
     return len(missed)
 
 
@@ -76,14 +84,18 @@ def _due(session: Session, now: datetime) -> list[str]:
 
 def claim_clean_up(database: Database, *, now: datetime) -> bool:
     """True for one caller an hour among all workers, who then calls `remove_unneeded`."""
-    with database.write() as session:
-        last = session.get(Fact, _CLEANED_AT, with_for_update=True)
-        # A date in the future is left by a clock that has been set back since.
-        if last is not None:
-            age = now - datetime.fromisoformat(last.value)
-            if timedelta(0) <= age < CLEAN_UP_EVERY:
-                return False
-        session.merge(Fact(name=_CLEANED_AT, value=now.isoformat()))
+    try:
+        with database.write() as session:
+            last = session.get(Fact, _CLEANED_AT, with_for_update=True)
+            # A date in the future is left by a clock that has been set back since.
+            if last is not None:
+                age = now - datetime.fromisoformat(last.value)
+                if timedelta(0) <= age < CLEAN_UP_EVERY:
+                    return False
+            session.merge(Fact(name=_CLEANED_AT, value=now.isoformat()))
+    except Conflict:
+        # The very first time there is no row to wait for, and another worker was faster.
+        return False
     return True
 
 
@@ -93,10 +105,48 @@ def remove_unneeded(database: Database, storage: Storage, *, now: datetime) -> N
         prune_changes(session, now=now)
         _forget_unused_artwork(session, now)
     _purge_replaced_audio(database, storage, now)
+    storage.sweep_temporary(ORPHAN_AGE.total_seconds())
+    if not owns_storage(database, storage):
+        log.error(
+            "The storage holds objects of another database; none is removed. Look at the "
+            "settings PODHOST_STORAGE and PODHOST_DATABASE_URL. If the other database is gone "
+            "for good, delete %s from the storage.",
+            OWNER_KEY,
+        )
+        return
     for key in find_orphans(database, storage, now=now):
         log.info("removing an object that no row knows", extra={"storage_key": key})
         storage.delete(key)
-    storage.sweep_temporary(ORPHAN_AGE.total_seconds())
+
+
+def owns_storage(database: Database, storage: Storage) -> bool:
+    """Whether the objects in the storage are this database's to remove; claims what is nobody's.
+
+    To an empty database in front of a full store (a lost volume, a wrong setting, a second podhost
+    in the same bucket), all of the audio looks like orphans.
+    """
+    database_id = _database_id(database)
+    if storage.find_stat(OWNER_KEY) is None:
+        with database.read() as session:
+            is_ours = any(
+                session.scalar(select(table.id).limit(1)) is not None
+                for table in (Audio, Artwork, Transcript)
+            )
+        if not is_ours and next(storage.list(), None) is not None:
+            return False
+        with suppress(Conflict):
+            # Another worker may be faster, and then it is its name that counts.
+            storage.put_bytes(OWNER_KEY, database_id.encode(), content_type="text/plain")
+    with storage.open(OWNER_KEY) as reader:
+        return reader.read(len(database_id) + 1) == database_id.encode()
+
+
+def _database_id(database: Database) -> str:
+    with suppress(Conflict), database.write() as session:
+        if session.get(Fact, _DATABASE_ID) is None:
+            session.add(Fact(name=_DATABASE_ID, value=new_id()))
+    with database.read() as session:
+        return session.get_one(Fact, _DATABASE_ID).value
 
 
 def find_orphans(database: Database, storage: Storage, *, now: datetime) -> list[str]:

@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from podhost import jobs, sweep
 from podhost.artwork import add_artwork, discard_artwork, prepare_placeholder
-from podhost.errors import PodhostError
+from podhost.errors import PodhostError, Unavailable
 from podhost.feeds import Site, render_show, store_snapshot
 from podhost.instance import Instance
 from podhost.models import Episode, Job, Show
@@ -95,8 +95,9 @@ def run_next_job(instance: Instance, *, owner: str) -> bool:
     except Exception as error:
         sentence = error.message if isinstance(error, PodhostError) else repr(error)
         log.exception("job failed", extra={"job": job.kind, "key": job.key})
+        is_outage = isinstance(error, Unavailable)
         with instance.database.write() as session:
-            jobs.retry(session, job, error=sentence, now=instance.now())
+            jobs.retry(session, job, error=sentence, is_outage=is_outage, now=instance.now())
     else:
         with instance.database.write() as session:
             jobs.finish(session, job)
@@ -113,12 +114,17 @@ def run_due_jobs(instance: Instance) -> int:
     return count
 
 
-def run_sweep(instance: Instance) -> int:
-    """Enqueue what was missed; how much that was."""
+def run_sweep(instance: Instance, *, is_first: bool = False) -> int:
+    """Enqueue what was missed; how much that was.
+
+    `is_first`: this worker has just started, and so has the newest address of the server.
+    """
     return sweep.enqueue_missed(
         instance.database,
         site_of(instance),
-        compare_site=instance.settings.has_own_base_url,
+        # Where the operator has set no address, it changes with the port, and a worker that
+        # started before must not render the old one again.
+        compare_site=instance.settings.has_own_base_url or is_first,
         now=instance.now(),
     )
 
@@ -130,13 +136,15 @@ def run_worker(instance: Instance, *, stop: threading.Event) -> None:
     """
     owner = worker_name()
     next_sweep = instance.now()
+    is_first = True
     failures = 0
     while not stop.is_set():
         try:
             now = instance.now()
             # A clock that was set back must not stop the sweep for as long.
             if now >= next_sweep or next_sweep - now > SWEEP_EVERY:
-                run_sweep(instance)
+                run_sweep(instance, is_first=is_first)
+                is_first = False
                 if sweep.claim_clean_up(instance.database, now=now):
                     sweep.remove_unneeded(instance.database, instance.storage, now=now)
                 next_sweep = now + SWEEP_EVERY

@@ -69,14 +69,15 @@ def test_from_a_show_to_its_feed(run, mp3: Path, tmp_path: Path) -> None:
 
 
 def test_a_token_is_printed_once_as_json(run) -> None:
-    run("token", "create", status=1)
-    run("account", "create", "alice@example.org")
+    assert "no account" in run("token", "create", "--account", "x@y.example", status=1).stderr
     token = json.loads(run("token", "create", "--json").stdout)["token"]
     assert token.startswith("podhost_")
     listed = run("token", "list").stdout
     assert token not in listed
     run("token", "revoke", listed.split("\t")[0])
     assert "revoked" in run("token", "list").stdout
+    run("token", "create")
+    assert len(run("account", "list").stdout.splitlines()) == 1
     run("account", "create", "bob@example.org")
     assert "several accounts" in run("token", "create", status=1).stderr
 

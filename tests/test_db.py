@@ -111,3 +111,25 @@ def test_a_database_of_a_newer_podhost_is_left_alone(tmp_path: Path) -> None:
 def test_an_unreachable_database_is_a_sentence(url: str) -> None:
     with pytest.raises(Unavailable):
         Database(url).check()
+
+
+def test_who_waits_too_long_for_another_writer_is_told(environment: dict[str, str]) -> None:
+    url = read_settings(environment).database_url
+    first, second = Database(url), Database(url, busy_seconds=0.5)
+    with first.write() as session:
+        session.add(Fact(name="base_url", value="https://pod.example"))
+    with first.write() as session:
+        session.get_one(Fact, "base_url", with_for_update=True)
+        with pytest.raises(Unavailable, match="busy"), second.write() as other:
+            other.get_one(Fact, "base_url", with_for_update=True)
+    with second.write() as other:
+        assert other.get_one(Fact, "base_url", with_for_update=True)
+    first.close()
+    second.close()
+
+
+def test_values_do_not_stand_in_errors(instance: Instance) -> None:
+    with pytest.raises(Conflict) as caught, instance.database.write() as session:
+        session.add_all([Fact(name="same", value="a secret"), Fact(name="same", value="a secret")])
+        session.flush()
+    assert "a secret" not in str(caught.value.__cause__)

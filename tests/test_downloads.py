@@ -1,5 +1,7 @@
 """The request spool: every record once, whatever happens to the disk."""
 
+import fcntl
+import os
 import resource
 import signal
 import subprocess
@@ -220,7 +222,7 @@ def test_addresses_are_masked_after_two_days_once_and_nothing_else_changes(
     spool.stop()
     assert prune_spool(tmp_path, NOW + timedelta(hours=47)) == 0
     assert prune_spool(tmp_path, NOW + timedelta(hours=48)) == 1
-    (path,) = tmp_path.iterdir()
+    (path,) = tmp_path.glob("*.sealed")
     assert path.name.endswith(".masked.sealed")
     assert [record.ip for record in read_segment(path)] == ["203.0.113.0", "2001:db8:1::"]
     assert [record.t for record in read_segment(path)] == [1, 2]
@@ -231,6 +233,34 @@ def test_addresses_are_masked_after_two_days_once_and_nothing_else_changes(
     path.rename(path.with_name(path.name.replace(".masked", "")))
     assert prune_spool(tmp_path, NOW + timedelta(days=9)) == 1
     assert numbers(tmp_path) == [1, 2]
+
+
+def test_two_processes_never_mask_the_same_file_at_once(tmp_path: Path) -> None:
+    spool = spool_in(tmp_path)
+    spool.record(poll(1, "203.0.113.9"))
+    spool.stop()
+    later = NOW + timedelta(days=9)
+    other = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    assert prune_spool(tmp_path, later) == 0
+    os.close(other)
+    assert prune_spool(tmp_path, later) == 1
+
+
+def test_old_addresses_are_masked_while_it_runs(tmp_path: Path) -> None:
+    old = spool_in(tmp_path)
+    old.record(poll(1, "203.0.113.9"))
+    old.stop()
+    spool = RequestSpool(tmp_path, lambda: NOW + timedelta(days=3))
+    spool.start()
+    try:
+        for _ in range(100):
+            if list(tmp_path.glob("*.masked.sealed")):
+                break
+            time.sleep(0.1)
+        assert list(tmp_path.glob("*.masked.sealed"))
+    finally:
+        spool.stop()
 
 
 def test_the_files_are_for_us_alone(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from podhost.feeds import Site, find_snapshot, render_show, snapshot_body, store
 from podhost.instance import Instance
 from podhost.models import Audio, Credit, Episode, Person, Show, Snapshot
 from podhost.people import CreditInput
-from podhost.shows import get_show
+from podhost.shows import ShowInput, change_show, get_show
 from podhost.worker import run_due_jobs
 from tests.conftest import FrozenClock
 from tests.making import feed_body, make_episode, make_show
@@ -77,6 +77,46 @@ def test_a_change_to_a_draft_makes_no_new_snapshot(instance: Instance, mp3: Path
         change_episode(session, row, EpisodeInput(notes="New notes"), now=instance.now())
     run_due_jobs(instance)
     assert snapshot_of(instance, show).version == before
+
+
+def test_a_change_that_no_reader_of_the_feed_sees_makes_no_new_snapshot(
+    instance: Instance, mp3: Path, clock: FrozenClock
+) -> None:
+    show = make_show(instance, people=[CreditInput(name="Pia Port")])
+    episode = make_episode(instance, show, mp3)
+    before = feed_body(instance, show)
+    first = snapshot_of(instance, show)
+    clock.advance(days=1)
+    quiet = ShowInput(time_zone="Europe/Madrid", people=[CreditInput(name="Pia Port", bio="New.")])
+    with instance.database.write() as session:
+        assert change_show(session, get_show(session, show.slug), quiet, now=instance.now())
+    assert feed_body(instance, show) == before
+    after = snapshot_of(instance, show)
+    assert after.show_version > first.show_version
+    assert (after.version, after.last_modified) == (first.version, first.last_modified)
+    clock.advance(days=1)
+    with instance.database.write() as session:
+        row = get_episode(session, get_show(session, show.slug, lock=True), episode.id)
+        change_episode(session, row, EpisodeInput(title="High water"), now=instance.now())
+    assert b"<lastBuildDate>Sat, 07 Mar 2026 09:05:00 GMT</lastBuildDate>" in feed_body(
+        instance, show
+    )
+
+
+def test_any_change_of_the_show_mends_a_damaged_snapshot(instance: Instance) -> None:
+    show = make_show(instance)
+    whole = feed_body(instance, show)
+    with instance.database.write() as session:
+        snapshot = find_snapshot(session, show)
+        assert snapshot is not None
+        snapshot.body_gzip = snapshot.body_gzip[:-20]
+        change_show(
+            session,
+            get_show(session, show.slug),
+            ShowInput(time_zone="Asia/Tokyo"),
+            now=instance.now(),
+        )
+    assert feed_body(instance, show) == whole
 
 
 def test_any_text_in_any_field_gives_a_feed_that_parses(instance: Instance, mp3: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from podhost import jobs, worker
+from podhost.errors import Unavailable
 from podhost.instance import Instance
 from podhost.models import Job
 from tests.conftest import FrozenClock
@@ -94,6 +95,17 @@ def test_a_renewed_lease_is_kept(instance: Instance, clock: FrozenClock) -> None
     assert claim(instance, "bob") is None
 
 
+def test_a_lease_from_a_clock_that_was_set_back_holds_nobody_up(
+    instance: Instance, clock: FrozenClock
+) -> None:
+    clock.advance(days=3650)
+    enqueue(instance)
+    assert claim(instance, "alice") is not None
+    clock.advance(days=-3650)
+    enqueue(instance)
+    assert claim(instance, "bob") is not None
+
+
 def test_many_workers_share_the_jobs_and_none_is_done_twice(instance: Instance) -> None:
     for number in range(30):
         enqueue(instance, f"job-{number}")
@@ -139,6 +151,24 @@ def test_a_failed_job_is_tried_again_later_and_in_the_end_gives_up_visibly(
         failed = jobs.list_failed(session)
         assert [job.error for job in failed] == ["RuntimeError('no luck today')"]
         assert jobs.count_by_status(session) == {"failed": 1}
+
+
+def away(_instance: Instance, _key: str) -> None:
+    raise Unavailable("The storage does not answer.")
+
+
+def test_an_outage_is_waited_out_however_long_it_takes(
+    instance: Instance, clock: FrozenClock, kinds: Callable[..., None]
+) -> None:
+    kinds(away)
+    enqueue(instance)
+    for _ in range(2 * jobs.MAX_ATTEMPTS):
+        assert worker.run_due_jobs(instance) == 1
+        clock.advance(seconds=31)
+    assert [job.error for job in all_jobs(instance)] == ["The storage does not answer."]
+    kinds(lambda _instance, _key: None)
+    assert worker.run_due_jobs(instance) == 1
+    assert all_jobs(instance) == []
 
 
 def test_work_that_is_done_at_last_forgets_its_failures(

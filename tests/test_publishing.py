@@ -1,6 +1,6 @@
 """What the world may see, and when."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -101,6 +101,24 @@ def test_two_episodes_never_share_a_second(instance: Instance, mp3: Path) -> Non
     second = make_episode(instance, show, mp3, "Two")
     assert first.published_at is not None and second.published_at is not None
     assert second.published_at - first.published_at == timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("days", [-30, 30])
+def test_what_is_published_keeps_its_date(instance: Instance, mp3: Path, days: int) -> None:
+    show = make_show(instance)
+    episode = make_episode(instance, show, mp3)
+    assert episode.published_at is not None
+
+    def publish(at: datetime | None) -> None:
+        with instance.database.write() as session:
+            row = get_episode(session, get_show(session, show.slug, lock=True), episode.id)
+            publish_episode(session, row, now=instance.now(), at=at)
+
+    with pytest.raises(Conflict, match="keeps its date"):
+        publish(episode.published_at + timedelta(days=days))
+    publish(episode.published_at)
+    publish(None)
+    assert b"<pubDate>Thu, 05 Mar 2026 09:05:00 GMT</pubDate>" in feed_body(instance, show)
 
 
 def test_a_withdrawn_episode_leaves_the_feed_and_comes_back_with_its_date(

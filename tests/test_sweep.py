@@ -1,11 +1,13 @@
 """The sweep: mends what was missed, removes what nobody needs, and nothing else."""
 
+import threading
 from pathlib import Path
 
 import pytest
 
 from podhost import sweep
 from podhost.audio import prepare_audio_file
+from podhost.db import Database, migrate
 from podhost.episodes import get_episode, replace_audio
 from podhost.errors import NotFound
 from podhost.instance import Instance
@@ -39,6 +41,17 @@ def test_work_that_gave_up_is_not_enqueued_again_and_again(instance: Instance) -
     with instance.database.write() as session:
         session.query(Job).one().status = "failed"
     assert run_sweep(instance) == 0
+
+
+def test_a_job_that_was_dated_by_a_wrong_clock_is_done_now(
+    instance: Instance, clock: FrozenClock
+) -> None:
+    clock.advance(days=3650)
+    make_show(instance)
+    clock.advance(days=-3650)
+    assert run_due_jobs(instance) == 0
+    assert run_sweep(instance) == 1
+    assert run_due_jobs(instance) == 1
 
 
 def test_replaced_audio_goes_after_its_time_and_its_row_says_so(
@@ -80,7 +93,25 @@ def test_objects_without_a_row_go_and_those_with_one_stay(
     clock.advance(days=3650)
     sweep.remove_unneeded(instance.database, instance.storage, now=instance.now())
     left = {stat.key for stat in instance.storage.list()}
-    assert left == {episode.audio.storage_key, "incoming/mine.mp3"}
+    assert left == {episode.audio.storage_key, "incoming/mine.mp3", sweep.OWNER_KEY}
+
+
+@pytest.mark.parametrize("is_claimed", [True, False])
+def test_an_empty_database_takes_nothing_for_orphans(
+    instance: Instance, mp3: Path, tmp_path: Path, clock: FrozenClock, is_claimed: bool
+) -> None:
+    episode = make_episode(instance, make_show(instance), mp3)
+    assert episode.audio is not None
+    if is_claimed:
+        assert sweep.owns_storage(instance.database, instance.storage)
+    empty = Database(f"sqlite:///{tmp_path / 'empty.sqlite3'}")
+    migrate(empty)
+    clock.advance(days=3650)
+    sweep.remove_unneeded(empty, instance.storage, now=instance.now())
+    assert instance.storage.size(episode.audio.storage_key)
+    assert not sweep.owns_storage(empty, instance.storage)
+    assert sweep.owns_storage(instance.database, instance.storage)
+    empty.close()
 
 
 def test_unused_artwork_goes_and_used_artwork_stays(instance: Instance, clock: FrozenClock) -> None:
@@ -112,6 +143,22 @@ def test_cleaning_up_is_done_once_an_hour_by_one_worker(
     assert sweep.claim_clean_up(instance.database, now=instance.now())
     clock.advance(days=-30)
     assert sweep.claim_clean_up(instance.database, now=instance.now())
+
+
+def test_two_workers_may_start_on_an_empty_database_at_once(instance: Instance) -> None:
+    claimed: list[bool] = []
+    together = threading.Barrier(4)
+
+    def claim() -> None:
+        together.wait()
+        claimed.append(sweep.claim_clean_up(instance.database, now=instance.now()))
+
+    threads = [threading.Thread(target=claim) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(claimed) == [False, False, False, True]
 
 
 def test_a_feed_is_not_stored_twice_for_nothing(instance: Instance, clock: FrozenClock) -> None:

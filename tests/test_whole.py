@@ -5,6 +5,7 @@ import io
 import json
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -188,6 +189,26 @@ def test_the_demo_runs_from_a_wheel_in_any_folder(tmp_path: Path) -> None:
             assert client.get("/tide-tables/feed.xml").status_code == 200
         assert running.stop() == 0
     assert (elsewhere / "data" / "podhost.sqlite3").exists()
+
+
+def test_addresses_in_the_feed_follow_the_port(tmp_path: Path) -> None:
+    arguments = ["demo", "--port", "0", "--data", str(tmp_path)]
+    with Running(arguments, {}) as first:
+        old = first.wait_until_ready()
+        first.stop()
+    # Taken meanwhile, so that the second one cannot get it by chance.
+    with (
+        socket.create_server(("127.0.0.1", int(old.rpartition(":")[2]))),
+        Running(arguments, {}) as second,
+        second.client() as client,
+    ):
+
+        def feed() -> str:
+            return client.get("/tide-tables/feed.xml").text
+
+        wait_for(lambda: old not in feed())
+        url = second.wait_until_ready()
+        assert feed().count(f'<enclosure url="{url}/audio/') == 4
 
 
 def wait_for(condition: object, seconds: float = 20) -> None:

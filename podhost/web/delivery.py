@@ -257,12 +257,15 @@ class Delivery:
 
     async def _audio(self, request: Request) -> None:
         parts = request.path.split("/")
-        if len(parts) != 5 or not _may_be_id(parts[2]):
+        if len(parts) != 5:
             await request.answer(NOT_FOUND)
             return
         catalogue = self._catalogue
         episode = catalogue.find_episode(parts[2])
         if episode is None:
+            if not _may_be_id(parts[2]):
+                await request.answer(NOT_FOUND)
+                return
             episode = await self._queries.once(parts[2], catalogue.load_episode, parts[2])
         target = episode.revisions.get(parts[3])
         if target is None or target.file_name != parts[4]:

@@ -206,7 +206,7 @@ class _Collector:
         )
         sent = CounterMetricFamily(
             "podhost_sent_bytes",
-            "Body bytes handed to the network; those of feeds and audio stand in the spool.",
+            "Body bytes handed to the network.",
             labels=labels,
         )
         for (surface, status), (count, sent_bytes) in sorted(self._numbers.answers.items()):

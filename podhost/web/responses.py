@@ -424,6 +424,7 @@ def read_headers(scope: Scope) -> dict[bytes, bytes]:
     return headers if len(headers) == len(lines) else joined_headers(lines)
 
 
+@lru_cache(maxsize=4096)
 def redirect_answer(url: str) -> Answer:
     """302: not 301, which apps and caches would keep for ever."""
     headers = (

@@ -296,6 +296,7 @@ def test_players_and_downloads_are_named_after_their_episode(
         assert len(set(ids)) == count
         assert page.values("audio", "aria-labelledby") == ids
         assert page.values("a", "aria-describedby") == ids
+        assert len(page.values("a", "download")) == count
         assert f"Download (MP3, {size_bytes / 1e6:.1f} MB)" in page.text
 
 
