@@ -84,6 +84,8 @@ class Catalogue:
         self._side_limit_bytes = budget // 64
         # For the hot path: read only, by path and by episode id.
         self.feeds = self._feeds.entries
+        # Feeds whose Last-Modified has not come yet, by path.
+        self._early: dict[str, Feed] = {}
         self._shows: dict[str, KnownShow] = {}
         self._slugs_of: dict[str, tuple[str, ...]] = {}
         self._lock = threading.Lock()
@@ -118,9 +120,7 @@ class Catalogue:
     @property
     def used_bytes(self) -> int:
         """Memory held, as far as it is counted."""
-        memories: tuple[Memory[Any], ...] = (
-            self._feeds, self._episodes, self._unknown, self._sides,
-        )  # fmt: skip
+        memories: list[Memory[Any]] = [self._feeds, self._episodes, self._unknown, self._sides]
         return sum(memory.used_bytes for memory in memories)
 
     # Loading
@@ -134,13 +134,24 @@ class Catalogue:
             if snapshot is None:
                 return None
             path = f"/{show.slug}/feed.xml"
-            return Feed(snapshot, path, self._links(path))
+            return Feed(snapshot, path, self._links(path), self._instance.now())
 
         def keep(feed: Feed | None) -> None:
             if feed is not None and self._shows.get(show.slug) == show:
-                self._feeds.put(feed.path, feed)
+                self._keep_feed(feed)
 
         return self._load(read, keep)
+
+    def _keep_feed(self, feed: Feed) -> None:
+        self._feeds.put(feed.path, feed)
+        if feed.is_early:
+            self._early[feed.path] = feed
+
+    def _date_early_feeds(self, now: datetime) -> None:
+        for path, feed in list(self._early.items()):
+            feed.date_answers(now)
+            if not feed.is_early:
+                del self._early[path]
 
     def load_identity(self, feed: Feed) -> bytes:
         """The feed's bytes without gzip, kept beside the compressed ones from now on."""
@@ -358,6 +369,7 @@ class Catalogue:
     def catch_up(self) -> None:
         """Apply what the change log says since the last time. Raises Unavailable."""
         now = self._instance.now()
+        self._date_early_feeds(now)
         with self._instance.database.read() as session:
             last = last_change(session)
             if last == self._seq and now - self._seen_at < KEPT:
@@ -432,9 +444,9 @@ class Catalogue:
             if snapshot is None:
                 self._feeds.drop(path)
             else:
-                newer = Feed(snapshot, path, self._links(path))
+                newer = Feed(snapshot, path, self._links(path), self._instance.now())
                 newer.was_used = True
-                self._feeds.put(path, newer)
+                self._keep_feed(newer)
 
     def _complain(self, error: Exception) -> None:
         """Say it at once, then once a minute, for as long as it lasts."""

@@ -105,13 +105,14 @@ class Feed:
 
     __slots__ = (
         "body_gzip", "body_identity", "etag_gzip", "etag_identity", "identity_bytes",
-        "last_modified", "last_modified_date", "message_gzip", "path", "show_id", "size_bytes",
+        "is_early", "last_modified", "links", "message_gzip", "path", "show_id", "size_bytes",
         "start_304_gzip", "start_304_identity", "start_gzip", "start_identity", "was_used",
     )  # fmt: skip
 
-    def __init__(self, snapshot: Snapshot, path: str, links: bytes) -> None:
+    def __init__(self, snapshot: Snapshot, path: str, links: bytes, now: datetime) -> None:
         self.path = path
         self.show_id = snapshot.show_id
+        self.links = links
         self.body_gzip = bytes(snapshot.body_gzip)
         self.message_gzip = {"type": "http.response.body", "body": self.body_gzip}
         self.body_identity: bytes | None = None
@@ -124,12 +125,22 @@ class Feed:
         self.etag_identity = b'"' + digest + b'"'
         self.etag_gzip = b'"' + digest + b'-gzip"'
         self.last_modified = int(snapshot.last_modified.timestamp())
-        self.last_modified_date = http_date(self.last_modified)
-        self.start_304_gzip = self._start(304, self.etag_gzip, ())
-        self.start_304_identity = self._start(304, self.etag_identity, ())
+        self.date_answers(now)
+
+    def date_answers(self, now: datetime) -> None:
+        """Make the starts of the answers, with Last-Modified unless that lies ahead of `now`.
+
+        Snapshots of the same second are dated a second apart, and a date in the future must not
+        be sent (RFC 9110 8.8.2.1): until it has come, the ETag alone has to do.
+        """
+        self.is_early = self.last_modified > now.timestamp()
+        dated = () if self.is_early else ((b"last-modified", http_date(self.last_modified)),)
+        self.start_304_gzip = self._start(304, self.etag_gzip, dated)
+        self.start_304_identity = self._start(304, self.etag_identity, dated)
         described = (
+            *dated,
             (b"content-type", b"application/rss+xml; charset=utf-8"),
-            (b"link", links),
+            (b"link", self.links),
             EXPOSE_FEED,
         )
         self.start_identity = self._start(
@@ -143,7 +154,6 @@ class Feed:
     def _start(self, status: int, etag: bytes, more: Headers) -> dict[str, Any]:
         headers = (
             (b"etag", etag),
-            (b"last-modified", self.last_modified_date),
             (b"cache-control", FEED_CACHE_CONTROL),
             (b"vary", b"Accept-Encoding"),
             ALLOW_ANY_ORIGIN,

@@ -4,9 +4,8 @@ Success exits 0. What a person can mend is one sentence on stderr and exit 1; wr
 """
 
 import sys
-from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -124,10 +123,13 @@ def publish(folder: Path, dry_run: bool, watch: bool, **flags: Any) -> None:
         if watch:
             watch_folder_and_publish(instance, folder, say=click.echo, stop=stop_on_signal())
             return
-        with progress("Publishing") as advance:
-            is_well = publish_folder(
-                instance, folder, dry_run=dry_run, say=click.echo, progress=advance
-            )
+        is_well = publish_folder(
+            instance,
+            folder,
+            dry_run=dry_run,
+            say=click.echo,
+            bar=lambda: progress("Publishing"),
+        )
     if not is_well:
         raise click.exceptions.Exit(1)
 
@@ -204,14 +206,14 @@ def episode() -> None:
 @click.option("--type", "episode_type", help="full, trailer or bonus.")
 @click.option("--guid", help="Only for an episode that was published elsewhere before.")
 @click.option("--publish", "publish_now", is_flag=True, help="Publish it now.")
-@click.option("--at", type=click.DateTime(), help="Publish it then, in the show's time zone.")
+@click.option("--at", help="Publish it then, such as 2026-03-01T09:00, in the show's time zone.")
 @click.option("--json", "as_json", is_flag=True, help="Print the episode as JSON.")
 @settings_flags(*COMMON)
 def add_episode(
     audio: Path,
     show_slug: str,
     publish_now: bool,
-    at: datetime | None,
+    at: str | None,
     as_json: bool,
     **flags: Any,
 ) -> None:
@@ -309,7 +311,7 @@ def create_account(email: str, name: str, password_file: Any, as_json: bool, **f
     """
     from podhost.accounts import create_account as run
 
-    given = password_file.readline().rstrip("\n") if password_file else None
+    given = _first_line(password_file) if password_file else None
     with opened(flags) as instance, instance.database.write() as session:
         made, password = run(session, email, name=name, password=given, now=instance.now())
         answer = {"id": made.id, "email": made.email}
@@ -401,6 +403,13 @@ def revoke_token(token_id: str, **flags: Any) -> None:
     with opened(flags) as instance, instance.database.write() as session:
         run(session, token_id, now=instance.now())
     click.echo("The token is revoked.")
+
+
+def _first_line(file: TextIO) -> str:
+    try:
+        return file.readline().rstrip("\n")
+    except UnicodeDecodeError:
+        raise click.ClickException(f"The file {file.name} is not UTF-8 text.") from None
 
 
 def _print_warnings(warnings: list[str]) -> None:

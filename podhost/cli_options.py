@@ -42,6 +42,10 @@ class Group(click.Group):
             # Whoever read our output has gone, as `head` does.
             sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - open until we end
             ctx.exit(0)
+        except UnicodeEncodeError as error:
+            # Bytes from the shell that are no text; nothing here can have such a name.
+            shown = ascii(error.object)[:80]
+            raise click.ClickException(f"The value {shown} is not UTF-8 text.") from None
         except Exception as error:
             logging.getLogger(__name__).debug("failed", exc_info=True)
             raise click.ClickException(

@@ -2,14 +2,14 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from msgspec import UNSET
 
-from podhost import accounts, worker
+from podhost import accounts, fields, worker
 from podhost.answers import EpisodeAnswer, ShowAnswer, episode_answer, show_answer, show_answers
 from podhost.artwork import add_artwork
 from podhost.audio import prepare_audio_file
@@ -66,7 +66,7 @@ def add_episode(
     audio: Path,
     show_slug: str,
     publish_now: bool,
-    at: datetime | None,
+    at: str | None,
     notes: str | None,
     guests: Sequence[str],
     **given: Any,
@@ -85,14 +85,15 @@ def add_episode(
         **values,
     )
     with instance.database.read() as session:
-        get_show(session, show_slug)
+        show = get_show(session, show_slug)
+    # Before the file is stored, which takes longest.
+    moment = _moment(at, show.time_zone) if at is not None else None
     with Intake(instance.database, instance.storage) as intake:
         prepared = intake.keep_audio(prepare_audio_file(instance.storage, path))
         with instance.database.write() as session:
             show = get_show(session, show_slug, lock=True)
             episode = create_episode(session, show, episode_input, prepared, now=instance.now())
-            moment = at.replace(tzinfo=ZoneInfo(show.time_zone)) if at is not None else None
-            if (publish_now or at is not None) and not episode_problems(episode):
+            if (publish_now or moment is not None) and not episode_problems(episode):
                 publish_episode(session, episode, now=instance.now(), at=moment)
             answer = episode_answer(show, episode, instance.base_url, warnings=[*prepared.warnings])
     worker.run_due_jobs(instance)
@@ -127,9 +128,12 @@ def publish_folder(
     *,
     dry_run: bool,
     say: Say,
-    progress: Progress | None = None,
+    bar: Callable[[], AbstractContextManager[Progress | None]] = nullcontext,
 ) -> bool:
-    """Publish a show's folder, or a folder of them; False when something in it was wrong."""
+    """Publish a show's folder, or a folder of them; False when something in it was wrong.
+
+    `bar` shows how far a show has come, between the lines that are said.
+    """
     is_well = True
     for show_folder in find_shows(folder):
         plan = plan_show(
@@ -140,14 +144,15 @@ def publish_folder(
         is_well = is_well and not plan.problems
         if dry_run:
             continue
-        result = apply_plan(
-            instance.database,
-            instance.storage,
-            plan,
-            base_url=instance.base_url,
-            now=instance.now,
-            progress=progress,
-        )
+        with bar() if plan.has_work else nullcontext() as progress:
+            result = apply_plan(
+                instance.database,
+                instance.storage,
+                plan,
+                base_url=instance.base_url,
+                now=instance.now,
+                progress=progress,
+            )
         for line in result.lines:
             say(line)
         is_well = is_well and result.is_well
@@ -202,6 +207,13 @@ def all_tokens(instance: Instance) -> list[dict[str, Any]]:
             }
             for token in accounts.list_tokens(session)
         ]
+
+
+def _moment(value: str, time_zone: str) -> datetime:
+    try:
+        return fields.moment(value, time_zone)
+    except ValueError as error:
+        raise Invalid(f"at: {error}", {"at": str(error)}) from None
 
 
 def _readable(path: Path) -> Path:

@@ -23,17 +23,23 @@ def _folder(value: str) -> Path:
     return Path(value).expanduser().absolute()
 
 
-def _web_url(value: str) -> str:
+def _whole_url(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    # Reading a port that is none raises ValueError by itself.
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
         raise ValueError("it must be an address such as https://podcasts.example.org")
     if parts.query or parts.fragment or parts.username or parts.password:
         raise ValueError("it must not carry a query, a fragment or a password")
-    return value.rstrip("/")
+    return value
+
+
+def _web_url(value: str) -> str:
+    return _whole_url(value).rstrip("/")
 
 
 def _web_urls(value: str) -> tuple[str, ...]:
-    return tuple(_web_url(part) for part in value.replace(",", " ").split())
+    # Letter by letter: to a hub, a path with a slash at its end may be another one (WebSub).
+    return tuple(_whole_url(part) for part in value.replace(",", " ").split())
 
 
 def _database_url(value: str) -> str:

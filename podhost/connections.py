@@ -9,6 +9,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from podhost.web.responses import error_json
+
 # nginx takes 32 KB by default; browsers and apps stay under 8 KB.
 MAX_HEADER_BYTES = 64 * 1024
 
@@ -64,6 +66,18 @@ class LimitedProtocol(HttpToolsProtocol):
         """The header is whole."""
         self._header_is_open = False
         super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Say in the one shape that this is no HTTP, and close."""
+        sentence = "This is not a request that HTTP knows; look at its method, address and headers."
+        body = error_json("invalid", sentence)
+        self.transport.write(
+            STATUS_LINE[400]
+            + b"content-type: application/json\r\nconnection: close\r\n"
+            + b"content-length: %d\r\n\r\n" % len(body)
+            + body
+        )
+        self.transport.close()
 
     def _unsupported_upgrade_warning(self) -> None:
         # Anybody may ask for an upgrade; it is ignored, as RFC 9110 7.8 allows, and not worth

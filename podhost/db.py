@@ -12,11 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
-from podhost.errors import Conflict, Unavailable
+from podhost.errors import Conflict, Invalid, Unavailable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 10
@@ -37,7 +43,7 @@ class Database:
     def __init__(
         self, url: str, *, pool_size: int = 10, busy_seconds: float = BUSY_SECONDS
     ) -> None:
-        self.url = make_url(url)
+        self.url = _parsed(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = (
             _sqlite(self.url, busy_seconds)
@@ -45,22 +51,42 @@ class Database:
             else _postgresql(self.url, pool_size, busy_seconds)
         )
         self._writer = self.engine.execution_options(podhost_write=True)
+        # The file that the first connection opened; None: there is no file, or none yet.
+        self._file: tuple[int, int] | None = None
+        if self.is_sqlite and self.url.database not in (None, "", ":memory:"):
+            event.listen(self.engine, "connect", self._note_file)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that only looks. What it read stays usable after it is closed."""
+        self._require_same_file()
         with _failures_as_unavailable(), Session(self.engine, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session that commits when the block ends well and rolls back when it raises."""
+        self._require_same_file()
         with (
             _failures_as_unavailable(),
             Session(self._writer, expire_on_commit=False) as session,
             session.begin(),
         ):
             yield session
+
+    def _note_file(self, *_: object) -> None:
+        if self._file is None:
+            self._file = _identity(Path(str(self.url.database)))
+
+    def _require_same_file(self) -> None:
+        """SQLite writes on to a file that was moved away, and what was acknowledged is lost."""
+        if self._file is None:
+            return
+        if _identity(Path(str(self.url.database))) != self._file:
+            raise Unavailable(
+                "The database file was removed or replaced while podhost runs; put the right one "
+                "in its place and restart podhost."
+            )
 
     def close(self) -> None:
         """Give every connection back; on SQLite this also folds the write-ahead log in."""
@@ -70,6 +96,26 @@ class Database:
         """Raises Unavailable when the database does not answer."""
         with self.read() as session:
             session.execute(text("SELECT 1"))
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):
+        # Without their words, which may quote the password.
+        raise Invalid(
+            "PODHOST_DATABASE_URL cannot be its value: it must look like "
+            "postgresql://USER:PASSWORD@HOST/NAME or sqlite:///FILE."
+        ) from None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file this is, whatever its name; None: there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _sqlite(url: URL, busy_seconds: float) -> Engine:
@@ -135,6 +181,26 @@ def _postgresql(url: URL, pool_size: int, busy_seconds: float) -> Engine:
     return engine
 
 
+# What the drivers say, and what to tell whoever is woken by it.
+_REASONS = {
+    ("locked", "lock timeout", "deadlock"): "The database is busy; try again in a moment.",
+    ("full", "no space left"): "The database's disk is full; nothing was changed.",
+    ("readonly", "read-only"): "The database can only be read; nothing was changed.",
+    ("unable to open",): (
+        "The database file cannot be opened; look at the data folder's permissions."
+    ),
+    ("no such table",): (
+        "The database has lost its tables; was its file removed? Put it back and restart podhost."
+    ),
+    ("authentication failed", "no password supplied", "permission denied"): (
+        "The database refuses the user or the password."
+    ),
+    ("does not exist",): "The database server knows no such database or user.",
+    ("too many clients", "connection slots"): "The database server takes no more connections.",
+    ("refused", "no such file"): "Nothing answers at the database's address; is it running?",
+}
+
+
 @contextmanager
 def _failures_as_unavailable() -> Iterator[None]:
     try:
@@ -148,20 +214,20 @@ def _failures_as_unavailable() -> Iterator[None]:
     except DBAPIError as error:
         if error.connection_invalidated:
             raise Unavailable("The database went away; try again in a moment.") from error
+        if "not a database" in str(error.orig) or "malformed" in str(error.orig):
+            raise Unavailable(
+                "The database file is no SQLite database, or is damaged; put the right one in "
+                "its place."
+            ) from error
         raise
 
 
 def _sentence(error: DBAPIError) -> str:
     # The driver's own words may name hosts and users; an operator finds them in the log.
     reason = str(error.orig).lower()
-    if any(word in reason for word in ("locked", "lock timeout", "deadlock")):
-        return "The database is busy; try again in a moment."
-    if "full" in reason:
-        return "The database's disk is full; nothing was changed."
-    if "readonly" in reason or "read-only" in reason:
-        return "The database can only be read; nothing was changed."
-    if "unable to open" in reason:
-        return "The database file cannot be opened; look at the data folder's permissions."
+    for words, sentence in _REASONS.items():
+        if any(word in reason for word in words):
+            return sentence
     return "The database does not answer; try again in a moment."
 
 

@@ -20,8 +20,9 @@ from podhost.changes import record_change
 from podhost.db import new_id
 from podhost.errors import Conflict, Gone, Invalid, NotFound
 from podhost.formats.chapters import Chapter, normalise_chapters
+from podhost.formats.folder_fields import LONGEST_GUID
 from podhost.formats.markdown import render_notes
-from podhost.formats.text import clean_text, slugify
+from podhost.formats.text import remove_forbidden, slugify
 from podhost.models import Artwork, Credit, Episode, EpisodeSlug, Show
 from podhost.models import Chapter as ChapterRow
 from podhost.people import CreditInput, set_credits
@@ -274,6 +275,8 @@ def get_episode(session: Session, show: Show, key: str) -> Episode:
 
     Raises NotFound, or Gone when it was deleted.
     """
+    if not fields.may_be_slug(key):
+        raise NotFound(f"The show {show.slug!r} has no episode {key!r}.")
     episode = session.scalar(
         select(Episode).where(
             Episode.show_id == show.id, (Episode.id == key) | (Episode.slug == key)
@@ -336,7 +339,7 @@ def _set_parts(
     if given.guests is not UNSET or given.people is not UNSET:
         guests = given.guests if given.guests is not UNSET else []
         people = given.people if given.people is not UNSET else []
-        changed = set_credits(session, show, episode, [*guests, *people])
+        changed = set_credits(session, show, episode, people, guests=guests)
     if given.chapters is not UNSET:
         duration_ms = episode.audio.duration_ms if episode.audio is not None else None
         chapters, _ = normalise_chapters(_read_chapters(given.chapters), duration_ms)
@@ -399,8 +402,9 @@ def _prefilled(given: EpisodeInput, prepared: PreparedAudio) -> EpisodeInput:
 def _own_guid(session: Session, show: Show, given: EpisodeInput) -> str:
     guid = given.guid if given.guid is not UNSET else ""
     # An imported guid is an opaque string: only what no XML can carry is refused.
-    if not guid.strip() or guid != clean_text(guid) or len(guid) > 740:
-        raise ValueError("It must be 1 to 740 characters without control characters.")
+    odd = remove_forbidden(guid) != guid or "\n" in guid or not guid.strip()
+    if odd or len(guid) > LONGEST_GUID:
+        raise ValueError(f"It must be one line of 1 to {LONGEST_GUID} characters.")
     if find_episode_by_guid(session, show, guid) is not None:
         raise Conflict(
             f"The show has an episode with the guid {guid!r} already.",

@@ -81,8 +81,20 @@ def published_episodes(session: Session, show: Show) -> Sequence[Episode]:
     ).all()
 
 
+def compress_feed(body: bytes) -> bytes:
+    """The feed as most polls get it; the same bytes always give the same ones."""
+    return gzip.compress(body, _GZIP_LEVEL, mtime=0)
+
+
 def store_snapshot(
-    session: Session, show: Show, body: bytes, *, show_version: int, site: Site, now: datetime
+    session: Session,
+    show: Show,
+    body: bytes,
+    body_gzip: bytes,
+    *,
+    show_version: int,
+    site: Site,
+    now: datetime,
 ) -> bool:
     """Keep `body` as what polls are answered with; False when they get all that it says already.
 
@@ -111,7 +123,7 @@ def store_snapshot(
     snapshot.made_with = site.made_with
     snapshot.sha256 = hashlib.sha256(body).hexdigest()
     snapshot.size_bytes = len(body)
-    snapshot.body_gzip = gzip.compress(body, _GZIP_LEVEL, mtime=0)
+    snapshot.body_gzip = body_gzip
     snapshot.last_modified = last_modified
     snapshot.rendered_at = now
     record_change(session, "feed", show.id, now=now)
@@ -218,7 +230,7 @@ def _feed_episode(
         published_at=episode.published_at,
         url=episode_url(base_url, show, episode),
         # First what apps show in their two lines: who is heard.
-        notes_html=render_guests_html(guests) + episode.notes_html,
+        notes_html=render_guests_html(guests, language=show.language) + episode.notes_html,
         enclosure_url=enclosure_url(base_url, audio),
         enclosure_size_bytes=audio.size_bytes,
         enclosure_type=audio.mime_type,

@@ -7,6 +7,7 @@ sentence for that field. All wrong fields are reported at once.
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,7 @@ Reader = Callable[[Any], Any]
 LONGEST_LINE = 1_000
 # Show notes of 100 KB are taken; the feed has limits of its own.
 LONGEST_TEXT = 200_000
+UNUSUAL_YEAR = "It must lie between 1970 and 2199."
 _EMAIL = re.compile(r"[^\s@<>\"',;:\\]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 
@@ -173,6 +175,26 @@ def time_zone(value: str) -> str:
     return name
 
 
+def moment(value: str, time_zone: str) -> datetime:
+    """A time (ISO 8601) in UTC; without a zone it is one of `time_zone`."""
+    try:
+        given = datetime.fromisoformat(value.strip())
+    except ValueError:
+        raise ValueError(
+            "It must be a time such as 2026-03-01T09:00 or 2026-03-01T09:00:00+01:00."
+        ) from None
+    if not is_usual_year(given):
+        raise ValueError(UNUSUAL_YEAR)
+    if given.tzinfo is None:
+        given = given.replace(tzinfo=ZoneInfo(time_zone))
+    return given.astimezone(UTC)
+
+
+def is_usual_year(given: datetime) -> bool:
+    """False for years that mail dates (RFC 5322) or apps cannot be trusted with."""
+    return 1970 <= given.year <= 2199
+
+
 def categories(value: list[Any]) -> list[list[str | None]]:
     """Apple's categories as pairs of category and subcategory, without doubles, in order."""
     pairs: list[list[str | None]] = []
@@ -192,6 +214,14 @@ def slug(value: str) -> str:
             "single hyphens, at most 64 of them."
         )
     return value
+
+
+def may_be_slug(value: str) -> bool:
+    """False for what no slug or id can be.
+
+    PostgreSQL refuses to look for a zero byte, and both databases for half a character.
+    """
+    return value.isascii() and value.isprintable()
 
 
 def one_of(*choices: str) -> Callable[[str], str]:

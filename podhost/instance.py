@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from podhost.config import Settings
 from podhost.db import Database
+from podhost.errors import Invalid
 from podhost.models import Fact
 from podhost.storage import Storage, open_storage
 
@@ -38,8 +39,11 @@ class Instance:
 
 def open_instance(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Instance:
     """Connect the parts. Raises Unavailable or Invalid with a sentence; migrates nothing."""
-    database = Database(settings.database_url)
-    instance = Instance(settings, database, open_storage(settings.storage), clock)
+    try:
+        storage = open_storage(settings.storage)
+    except Invalid as error:
+        raise Invalid(f"PODHOST_STORAGE cannot be {settings.storage!r}: {error.message}") from error
+    instance = Instance(settings, Database(settings.database_url), storage, clock)
     instance.base_url = settings.base_url or f"http://127.0.0.1:{settings.port or 8000}"
     return instance
 

@@ -60,9 +60,7 @@ def claim(session: Session, *, kinds: Sequence[str], owner: str, now: datetime) 
     )
     # Never the same work twice at once: what is running for a key holds back what waits for it.
     busy = (
-        select(Job.kind, Job.key)
-        .where(Job.status == "running", not_(has_ended))
-        .subquery("busy")
+        select(Job.kind, Job.key).where(Job.status == "running", not_(has_ended)).subquery("busy")
     )
     candidate = (
         select(Job)

@@ -39,13 +39,21 @@ class CreditInput(msgspec.Struct, kw_only=True):
 
 
 def set_credits(
-    session: Session, show: Show, episode: Episode | None, given: Sequence[CreditInput]
+    session: Session,
+    show: Show,
+    episode: Episode | None,
+    people: Sequence[CreditInput],
+    *,
+    guests: Sequence[CreditInput] = (),
 ) -> bool:
-    """Replace the credits of an episode, or of the show where `episode` is None.
+    """Replace the credits of an episode, guests first, or of the show where `episode` is None.
 
     False when they were so already. Raises Invalid with a sentence for each wrong entry.
     """
-    wanted = read_credits(session, given, default_role="guest" if episode is not None else "host")
+    default_role = "guest" if episode is not None else "host"
+    wanted = read_credits(
+        session, [*guests, *people], default_role=default_role, guests=len(guests)
+    )
     current = list_credits(session, show, episode)
     if [credit_values(credit) for credit in current] == wanted:
         return False
@@ -96,16 +104,19 @@ def credit_values(credit: Credit) -> dict[str, Any]:
 
 
 def read_credits(
-    session: Session, given: Sequence[CreditInput], *, default_role: str
+    session: Session, given: Sequence[CreditInput], *, default_role: str, guests: int = 0
 ) -> list[dict[str, Any]]:
-    """The values to keep of what was given. Raises Invalid with a sentence for each wrong entry."""
+    """The values to keep of what was given. Raises Invalid with a sentence for each wrong entry.
+
+    The first ones, as many as `guests` says, were given in a list of that name.
+    """
     errors = fields.FieldErrors()
     if len(given) > MOST_CREDITS:
         with errors.noting("people"):
             raise ValueError(f"{len(given)} people are named; {MOST_CREDITS} are the most.")
     wanted: list[dict[str, Any]] = []
     for index, entry in enumerate(given[:MOST_CREDITS]):
-        place = f"people[{index}]"
+        place = f"guests[{index}]" if index < guests else f"people[{index - guests}]"
         values: dict[str, Any] = {"artwork_id": None}
         with errors.noting(f"{place}.artwork_id"):
             if entry.artwork_id is not UNSET and entry.artwork_id is not None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from podhost.episodes import episode_problems, touch_episode
 from podhost.errors import Conflict, Invalid
+from podhost.fields import UNUSUAL_YEAR, is_usual_year
 from podhost.jobs import enqueue
 from podhost.models import Episode
 
@@ -23,9 +24,12 @@ def publish_episode(
     """Publish now, or at the time `at` (aware): a time that has come means now, dated then.
 
     What was published before keeps its date; only what was withdrawn can get another one by
-    naming it. Raises Invalid with what is missing, Conflict for another time of what is out.
+    naming it. Raises Invalid with what is missing or wrong, Conflict for another time of what is
+    out.
     """
     _require_publishable(episode)
+    if at is not None and not is_usual_year(at):
+        raise Invalid(f"at: {UNUSUAL_YEAR}", {"at": UNUSUAL_YEAR})
     if episode.status == "published" and at not in (None, episode.published_at):
         raise Conflict(
             "The episode is published already and keeps its date, because apps sort by it; "

@@ -193,8 +193,7 @@ def touch_show(session: Session, show: Show, *, now: datetime) -> None:
 
 def find_show(session: Session, slug: str) -> Show | None:
     """The show with this slug, also by a slug that it once had; deleted ones too."""
-    if not slug.isascii() or not slug.isprintable():
-        # PostgreSQL refuses to look for a zero byte, and both for half a character.
+    if not fields.may_be_slug(slug):
         return None
     show = session.scalar(select(Show).where(Show.slug == slug))
     if show is None:

@@ -87,12 +87,14 @@ def claim_clean_up(database: Database, *, now: datetime) -> bool:
     try:
         with database.write() as session:
             last = session.get(Fact, _CLEANED_AT, with_for_update=True)
+            if last is None:
+                session.add(Fact(name=_CLEANED_AT, value=now.isoformat()))
+                return True
             # A date in the future is left by a clock that has been set back since.
-            if last is not None:
-                age = now - datetime.fromisoformat(last.value)
-                if timedelta(0) <= age < CLEAN_UP_EVERY:
-                    return False
-            session.merge(Fact(name=_CLEANED_AT, value=now.isoformat()))
+            age = now - datetime.fromisoformat(last.value)
+            if timedelta(0) <= age < CLEAN_UP_EVERY:
+                return False
+            last.value = now.isoformat()
     except Conflict:
         # The very first time there is no row to wait for, and another worker was faster.
         return False

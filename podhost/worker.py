@@ -16,7 +16,7 @@ from datetime import timedelta
 from podhost import jobs, sweep
 from podhost.artwork import add_artwork, discard_artwork, prepare_placeholder
 from podhost.errors import PodhostError, Unavailable
-from podhost.feeds import Site, render_show, store_snapshot
+from podhost.feeds import Site, compress_feed, render_show, store_snapshot
 from podhost.instance import Instance
 from podhost.models import Episode, Job, Show
 from podhost.publishing import PUBLISH_EPISODE, publish_due_episode
@@ -43,10 +43,14 @@ def _render(instance: Instance, show_id: str) -> None:
             return
         version = show.version
         body = render_show(session, show, site)
+    # Before the transaction, which other writers wait for.
+    body_gzip = compress_feed(body)
     with instance.database.write() as session:
         lock_show(session, show_id)
         show = session.get_one(Show, show_id)
-        store_snapshot(session, show, body, show_version=version, site=site, now=instance.now())
+        store_snapshot(
+            session, show, body, body_gzip, show_version=version, site=site, now=instance.now()
+        )
 
 
 def _ensure_artwork(instance: Instance, show_id: str) -> None:
@@ -146,7 +150,11 @@ def run_worker(instance: Instance, *, stop: threading.Event) -> None:
                 run_sweep(instance, is_first=is_first)
                 is_first = False
                 if sweep.claim_clean_up(instance.database, now=now):
-                    sweep.remove_unneeded(instance.database, instance.storage, now=now)
+                    # Beside the jobs: a full store takes minutes to go through, and one that
+                    # hangs even longer. Breaking it off at the end harms nothing.
+                    threading.Thread(
+                        target=_clean_up, args=(instance,), name="clean-up", daemon=True
+                    ).start()
                 next_sweep = now + SWEEP_EVERY
             did_work = run_next_job(instance, owner=owner)
             failures = 0
@@ -157,6 +165,13 @@ def run_worker(instance: Instance, *, stop: threading.Event) -> None:
             continue
         if not did_work:
             stop.wait(IDLE_SECONDS)
+
+
+def _clean_up(instance: Instance) -> None:
+    try:
+        sweep.remove_unneeded(instance.database, instance.storage, now=instance.now())
+    except Exception:
+        log.exception("cleaning up failed; it is done again in an hour")
 
 
 def worker_name() -> str:

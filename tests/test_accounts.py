@@ -72,3 +72,13 @@ def test_what_cannot_be_an_account_is_refused(
 ) -> None:
     with pytest.raises(Invalid), instance.database.write() as session:
         create_account(session, email, password=password, now=instance.now())
+
+
+def test_a_name_that_is_too_long_is_refused_with_a_sentence(instance: Instance) -> None:
+    with instance.database.write() as session:
+        alice, _ = create_account(session, "alice@example.org", now=instance.now())
+    for length in (256, 5000):
+        with pytest.raises(Invalid, match="name"), instance.database.write() as session:
+            create_account(session, "bob@example.org", name="x" * length, now=instance.now())
+        with pytest.raises(Invalid, match="name"), instance.database.write() as session:
+            create_token(session, alice, name="x" * length, now=instance.now())

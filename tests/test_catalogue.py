@@ -27,6 +27,7 @@ from podhost.models import (
     Snapshot,
     Transcript,
 )
+from tests.conftest import FrozenClock
 
 SHOW = "5" * 16
 EPISODE = "e" * 16
@@ -170,6 +171,27 @@ def test_a_new_snapshot_replaces_the_old_one(instance: Instance, catalogue: Cata
     with queries(instance) as seen:
         assert catalogue.load_identity(catalogue.feeds[FEED_PATH]) == newer
     assert seen == []
+
+
+def test_a_date_in_the_future_is_sent_only_once_it_has_come(
+    instance: Instance, catalogue: Catalogue, clock: FrozenClock
+) -> None:
+    load_feed(catalogue)
+    ahead = instance.now() + timedelta(seconds=3)
+    change(instance, Snapshot, SHOW, "feed", sha256="9" * 64, last_modified=ahead)
+    catalogue.catch_up()
+    feed = catalogue.feeds[FEED_PATH]
+    for start in (feed.start_gzip, feed.start_identity, feed.start_304_gzip):
+        assert b"last-modified" not in dict(start["headers"])
+    # What was modified since is still judged by the true date.
+    assert feed.last_modified == int(ahead.timestamp())
+    clock.advance(seconds=2)
+    catalogue.catch_up()
+    assert b"last-modified" not in dict(feed.start_gzip["headers"])
+    clock.advance(seconds=1)
+    catalogue.catch_up()
+    for start in (feed.start_gzip, feed.start_identity, feed.start_304_gzip):
+        assert dict(start["headers"])[b"last-modified"] == b"Thu, 05 Mar 2026 09:05:03 GMT"
 
 
 def test_the_thread_sees_what_another_process_wrote(

@@ -68,6 +68,41 @@ def test_from_a_show_to_its_feed(run, mp3: Path, tmp_path: Path) -> None:
     assert run("check").stdout.startswith("All is well")
 
 
+def test_a_time_is_written_as_in_the_api(run, mp3: Path) -> None:
+    run("show", "create", "Tide Tables")
+    add = ("episode", "add", str(mp3), "--show", "tide-tables", "--json")
+    for at, told in {
+        "2026-03-01T09:00": "2026-03-01T09:00:00Z",
+        "2026-03-02T09:00+01:00": "2026-03-02T08:00:00Z",
+        "2026-03-03": "2026-03-03T00:00:00Z",
+    }.items():
+        assert json.loads(run(*add, "--at", at).stdout)["published_at"] == told
+    for at in ("0001-01-01", "9999-12-31T23:59:59", "99999-01-01", "2026-02-30", "tomorrow"):
+        assert "at: It must" in run(*add, "--at", at, status=1).stderr
+    assert len(run("episode", "list", "--show", "tide-tables").stdout.splitlines()) == 3
+    assert run("check").stdout.startswith("All is well")
+
+
+def test_a_value_that_is_no_text_is_refused_with_a_sentence(run, mp3: Path) -> None:
+    # What a shell gives for the byte ff.
+    for arguments in (
+        ("feed", "\udcff"),
+        ("check", "--show", "\udcff"),
+        ("episode", "list", "--show", "\udcff"),
+        ("episode", "add", str(mp3), "--show", "\udcff"),
+        ("token", "create", "--account", "\udcff"),
+        ("token", "revoke", "\udcff"),
+    ):
+        assert "inside podhost" not in run(*arguments, status=1).stderr
+
+
+def test_a_password_file_must_be_text(run, tmp_path: Path) -> None:
+    path = tmp_path / "password"
+    path.write_bytes(b"\xff\xfe and more than ten")
+    told = run("account", "create", "a@x.example", "--password-file", str(path), status=1).stderr
+    assert "UTF-8" in told and "inside podhost" not in told
+
+
 def test_a_token_is_printed_once_as_json(run) -> None:
     assert "no account" in run("token", "create", "--account", "x@y.example", status=1).stderr
     token = json.loads(run("token", "create", "--json").stdout)["token"]

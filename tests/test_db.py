@@ -133,3 +133,37 @@ def test_values_do_not_stand_in_errors(instance: Instance) -> None:
         session.add_all([Fact(name="same", value="a secret"), Fact(name="same", value="a secret")])
         session.flush()
     assert "a secret" not in str(caught.value.__cause__)
+
+
+def test_why_the_database_cannot_be_used_is_told(
+    tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    for url, sentence in {
+        postgres_server.url_of("nowhere"): "no such database",
+        "postgresql+psycopg://127.0.0.1:9/none": "Nothing answers at the database's address",
+    }.items():
+        with pytest.raises(Unavailable, match=sentence):
+            Database(url).check()
+    (tmp_path / "notes.txt").write_text("This is no database. " * 99)
+    with pytest.raises(Unavailable, match="no SQLite database"):
+        Database(f"sqlite:///{tmp_path / 'notes.txt'}").check()
+    database = Database(f"sqlite:///{tmp_path / 'x.sqlite3'}")
+    with pytest.raises(Unavailable, match="lost its tables"), database.read() as session:
+        session.get(Fact, "base_url")
+    database.close()
+
+
+def test_nothing_is_written_to_a_file_that_was_moved_away(tmp_path: Path) -> None:
+    path, away = tmp_path / "x.sqlite3", tmp_path / "away.sqlite3"
+    database = Database(f"sqlite:///{path}")
+    migrate(database)
+    path.rename(away)
+    for _ in ("no file", "another file"):
+        with pytest.raises(Unavailable, match="restart podhost"), database.write():
+            pass
+        with pytest.raises(Unavailable, match="restart podhost"), database.read():
+            pass
+        path.touch()
+    away.rename(path)
+    database.check()
+    database.close()

@@ -171,6 +171,21 @@ def test_published_audio_is_not_replaced_by_what_apps_cannot_play(
         assert row.audio is not None and row.audio.revision == 1
 
 
+@pytest.mark.parametrize("key", ["a\x00b", "\ud800", "zähler"])
+def test_what_can_be_no_slug_is_not_found(instance: Instance, key: str) -> None:
+    show = make_show(instance)
+    with pytest.raises(NotFound), instance.database.read() as session:
+        get_episode(session, show, key)
+
+
+def test_a_wrong_guest_is_named_as_a_guest(instance: Instance, mp3: Path) -> None:
+    episode = make_episode(instance, make_show(instance), mp3)
+    given = {"guests": [CreditInput(name="")], "people": [CreditInput(name="Ann", role="x")]}
+    with pytest.raises(Invalid) as caught:
+        change(instance, episode, **given)
+    assert caught.value.fields.keys() == {"guests[0].name", "people[0].role"}
+
+
 def test_another_shows_episode_is_not_found(instance: Instance, mp3: Path) -> None:
     episode = make_episode(instance, make_show(instance), mp3)
     other = make_show(instance, "Bob's show")

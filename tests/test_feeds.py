@@ -8,7 +8,14 @@ from lxml import etree
 
 from podhost.db import new_id
 from podhost.episodes import EpisodeInput, change_episode, get_episode
-from podhost.feeds import Site, find_snapshot, render_show, snapshot_body, store_snapshot
+from podhost.feeds import (
+    Site,
+    compress_feed,
+    find_snapshot,
+    render_show,
+    snapshot_body,
+    store_snapshot,
+)
 from podhost.instance import Instance
 from podhost.models import Audio, Credit, Episode, Person, Show, Snapshot
 from podhost.people import CreditInput
@@ -61,9 +68,11 @@ def test_a_late_worker_cannot_put_an_old_feed_in_the_place_of_a_newer_one(
         row = get_show(session, show.slug, lock=True)
         now = instance.now()
         assert not store_snapshot(
-            session, row, b"old", show_version=version - 1, site=SITE, now=now
+            session, row, b"old", b"", show_version=version - 1, site=SITE, now=now
         )
-        assert store_snapshot(session, row, b"new", show_version=version, site=SITE, now=now)
+        assert store_snapshot(
+            session, row, b"new", compress_feed(b"new"), show_version=version, site=SITE, now=now
+        )
     assert snapshot_body(snapshot_of(instance, show)) == b"new"
 
 

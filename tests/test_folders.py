@@ -1066,3 +1066,17 @@ def test_a_guid_of_an_old_feed_is_kept_letter_by_letter(shop: Shop) -> None:
     with shop.instance.database.read() as session:
         assert find_episode_by_guid(session, shop.show(), odd) is not None
     assert list(shop.items()) == [odd]
+
+
+def test_two_runs_at_once_replace_audio_once(shop: Shop) -> None:
+    shop.episode("one")
+    shop.publish()
+    shop.write("one.mp3", lame(12))
+    first, second = shop.plan(), shop.plan()
+    assert shop.apply(first).is_well
+    before = sorted(stat.key for stat in shop.instance.storage.list())
+    assert shop.apply(second).is_well
+    (row,) = shop.rows().values()
+    assert row.audio is not None
+    assert row.audio.revision == 2
+    assert sorted(stat.key for stat in shop.instance.storage.list()) == before

@@ -1,6 +1,6 @@
 """What the world may see, and when."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -34,6 +34,15 @@ def test_a_published_episode_is_in_the_feed(instance: Instance, mp3: Path) -> No
     feed = feed_body(instance, show).decode()
     assert f'<guid isPermaLink="false">{episode.guid}</guid>' in feed
     assert "<pubDate>Thu, 05 Mar 2026 09:05:00 GMT</pubDate>" in feed
+
+
+@pytest.mark.parametrize("year", [1, 1969, 2200, 9999])
+def test_a_date_that_no_app_can_read_is_refused(instance: Instance, mp3: Path, year: int) -> None:
+    episode = make_episode(instance, make_show(instance), mp3, publish=False)
+    at = datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC)
+    with pytest.raises(Invalid, match="1970"), instance.database.write() as session:
+        publish_episode(session, session.merge(episode), now=instance.now(), at=at)
+    assert load(instance, episode).status == "draft"
 
 
 def test_an_episode_without_audio_cannot_be_published(instance: Instance) -> None:

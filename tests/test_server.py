@@ -1,6 +1,7 @@
 """The server on real sockets and in real processes, with a tiny application behind it."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -203,6 +204,15 @@ def test_half_a_request_sent_ahead_does_not_cut_the_download_before_it(quick: Ru
     connection = quick.start_download()
     connection.sendall(b"GET /pid HTT")
     assert read_all(connection).count(b"x") >= len(CHUNK) * CHUNKS - 100
+
+
+@pytest.mark.parametrize("request_line", [b"NO_SUCH_METHOD / HTTP/1.1", b"GET /\xff HTTP/1.1"])
+def test_what_is_no_http_is_told_so_in_the_one_shape(quick: Running, request_line: bytes) -> None:
+    connection = quick.connect()
+    connection.sendall(request_line + b"\r\nHost: x\r\n\r\n")
+    head, _, body = read_all(connection).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ") and b"application/json" in head
+    assert json.loads(body)["error"]["code"] == "invalid"
 
 
 def test_a_header_without_end_is_refused(quick: Running) -> None:

@@ -139,3 +139,9 @@ def test_loopback_and_private_addresses_are_not_public(url: str, answer: bool) -
     assert is_public(url) is answer
     again = first_podcast_guid(url, "show") == first_podcast_guid(url, "show")
     assert again is answer
+
+
+@pytest.mark.parametrize("slug", ["a\x00b", "\ud800", "zähler"])
+def test_what_can_be_no_slug_is_not_found(instance: Instance, slug: str) -> None:
+    with pytest.raises(NotFound), instance.database.read() as session:
+        get_show(session, slug)

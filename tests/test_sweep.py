@@ -1,6 +1,8 @@
 """The sweep: mends what was missed, removes what nobody needs, and nothing else."""
 
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,9 @@ from podhost.errors import NotFound
 from podhost.instance import Instance
 from podhost.models import Artwork, Audio, Job, Snapshot
 from podhost.shows import get_show
-from podhost.worker import run_due_jobs, run_sweep
+from podhost.storage import Stat
+from podhost.storage.folder import LocalStorage
+from podhost.worker import run_due_jobs, run_sweep, run_worker
 from tests.audio_files import lame
 from tests.conftest import FrozenClock
 from tests.making import feed_body, make_episode, make_show
@@ -159,6 +163,49 @@ def test_two_workers_may_start_on_an_empty_database_at_once(instance: Instance) 
     for thread in threads:
         thread.join()
     assert sorted(claimed) == [False, False, False, True]
+
+
+class HangingStorage(LocalStorage):
+    """A store that does not answer what is in it, until it is told to."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.going_on = threading.Event()
+
+    def list(self, prefix: str = "") -> Iterator[Stat]:
+        self.going_on.wait()
+        return super().list(prefix)
+
+
+def test_a_store_that_hangs_while_cleaning_up_holds_no_feed_up(
+    instance: Instance, tmp_path: Path
+) -> None:
+    show = make_show(instance)
+    storage = HangingStorage(tmp_path / "hanging")
+    storage.check()
+    instance.storage = storage
+    stop = threading.Event()
+    worker = threading.Thread(target=lambda: run_worker(instance, stop=stop))
+    worker.start()
+    try:
+        assert has_snapshot_soon(instance, show.id)
+    finally:
+        storage.going_on.set()
+        stop.set()
+        worker.join()
+        for thread in threading.enumerate():
+            if thread.name == "clean-up":
+                thread.join()
+
+
+def has_snapshot_soon(instance: Instance, show_id: str) -> bool:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with instance.database.read() as session:
+            if session.get(Snapshot, show_id) is not None:
+                return True
+        time.sleep(0.05)
+    return False
 
 
 def test_a_feed_is_not_stored_twice_for_nothing(instance: Instance, clock: FrozenClock) -> None:

@@ -293,8 +293,10 @@ class _Writing:
         if "people" in plan.changes:
             given.guests, given.people = self._credits()
         change_episode(self.session, row, given, now=self.now)
-        if self.prepared.audio is not None:
-            replace_audio(self.session, row, self.prepared.audio, now=self.now)
+        audio = self.prepared.audio
+        if audio is not None and (row.audio is None or row.audio.sha256 != audio.sha256):
+            # Otherwise another run was faster; the same sound again would only get a new URL.
+            replace_audio(self.session, row, audio, now=self.now)
         if plan.changes:
             self.written.done.append("episodes changed")
         return row

@@ -185,13 +185,17 @@ def read_slug(value: Any) -> str:
     return slug
 
 
+# Podcast Index keeps no more of a guid.
+LONGEST_GUID = 740
+
+
 def read_guid(value: Any) -> str:
     """Any string that feeds can carry: imported ones are kept letter by letter (PSP-1)."""
     if not isinstance(value, str):
         raise WrongError("must be a text; put it in quotes.")
     odd = remove_forbidden(value) != value or "\n" in value or not value.strip()
-    if odd or len(value) > 255:
-        raise WrongError("must be one line of at most 255 characters.")
+    if odd or len(value) > LONGEST_GUID:
+        raise WrongError(f"must be one line of at most {LONGEST_GUID} characters.")
     return value
 
 

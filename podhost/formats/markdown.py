@@ -59,6 +59,21 @@ _BARE_URL = re.compile(r"\bhttps?://[^\s<>\"'`“”‘’«»]+", re.IGNORECASE
 _MAIL = re.compile(r"mailto:[^\s@?]+@[^\s@?]+(?:\?\S*)?", re.IGNORECASE)
 
 _MAX_BIO_CHARS = 160
+# "With ... and ..." where names stay as they are after these words.
+_GUEST_WORDS = {
+    "ca": ("Amb", "i"),
+    "da": ("Med", "og"),
+    "de": ("Mit", "und"),
+    "en": ("With", "and"),
+    "es": ("Con", "y"),
+    "fr": ("Avec", "et"),
+    "it": ("Con", "e"),
+    "nb": ("Med", "og"),
+    "nl": ("Met", "en"),
+    "no": ("Med", "og"),
+    "pt": ("Com", "e"),
+    "sv": ("Med", "och"),
+}
 # 40,000 nested elements took nh3 seconds; nobody's notes nest ten deep.
 _MAX_NESTING = 500
 _ANY_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
@@ -110,18 +125,21 @@ def clean_html(foreign_html: str, *, base_url: str | None = None) -> str:
     return clean_text(_rewritten(safe, base_url))
 
 
-def render_guests_html(guests: Sequence[NotesGuest]) -> str:
+def render_guests_html(guests: Sequence[NotesGuest], *, language: str = "en") -> str:
     """Give the paragraph that opens the notes, for apps that show two lines of them.
 
     "With Ann Guest (harbour master of Tern Bay) and Bo Bell." with names linked; "" for nobody.
+    In a language whose words are not known here, the names alone.
     """
     named = [guest for guest in guests if plain_line(guest.name)]
     introductions = [_introduction(guest) for guest in named]
     if not introductions:
         return ""
+    opening, conjunction = _GUEST_WORDS.get(language.partition("-")[0].lower(), ("", ","))
     *others, last = introductions
-    listed = f"{', '.join(others)} and {last}" if others else last
-    return f"<p>With {listed}.</p>"
+    joint = f" {conjunction} " if conjunction != "," else ", "
+    listed = f"{', '.join(others)}{joint}{last}" if others else last
+    return f"<p>{opening} {listed}.</p>" if opening else f"<p>{listed}.</p>"
 
 
 def notes_text(notes_html: str, *, with_links: bool = False) -> str:

@@ -95,7 +95,7 @@ def absolute_url(url: str, *, schemes: tuple[str, ...] = ("http", "https")) -> s
     """
     text = clean_text(url)
     match = _PLAIN_URL.fullmatch(text)
-    if match and match[1] in schemes:
+    if match and match[1] in schemes and int(match[2] or 0) <= 65535:
         return text
     try:
         parts = urlsplit(text)
@@ -128,7 +128,7 @@ def slugify(title: str, *, fallback: str = "untitled", max_chars: int = 80) -> s
 
 _URL_CHARS = r"(?:[A-Za-z0-9\-._~:/?#@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*"
 _PLAIN_URL = re.compile(
-    rf"([a-z]+)://[A-Za-z0-9][A-Za-z0-9.\-]*(?::\d{{1,5}})?(?:[/?#]{_URL_CHARS})?"
+    rf"([a-z]+)://[A-Za-z0-9][A-Za-z0-9.\-]*(?::(\d{{1,5}}))?(?:[/?#]{_URL_CHARS})?"
 )
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.\-]*[A-Za-z0-9_.])?|[0-9a-f:.]*:[0-9a-f:.]*")

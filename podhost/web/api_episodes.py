@@ -29,6 +29,7 @@ from podhost.episodes import (
     touch_episode,
 )
 from podhost.errors import Conflict, Invalid, NotFound
+from podhost.fields import moment
 from podhost.formats.chapters import (
     JSON_MIME_TYPE,
     normalise_chapters,
@@ -42,7 +43,6 @@ from podhost.publishing import delete_episode, publish_episode, withdraw_episode
 from podhost.transcripts import PreparedTranscript, set_transcripts
 from podhost.web.api_shows import artwork_row, next_page, page, prepared_artwork, required_file
 from podhost.web.calls import Call, answer, json_answer, named
-from podhost.web.inputs import read_time
 
 
 class NewEpisode(EpisodeInput, kw_only=True):
@@ -286,7 +286,7 @@ def _publish(given: NewEpisode, show: Show) -> tuple[bool, datetime | None]:
 
 
 def _time(value: str, show: Show, name: str) -> datetime:
-    return named(name, lambda: read_time(value, show.time_zone))
+    return named(name, lambda: moment(value, show.time_zone))
 
 
 def _require_audio(call: Call, given: NewEpisode, *, publish: bool) -> None:

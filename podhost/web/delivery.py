@@ -250,7 +250,7 @@ class Delivery:
             301,
             "This feed has moved.",
             (b"location", location),
-            (b"cache-control", b"public, max-age=3600"),
+            (b"cache-control", b"public, max-age=300"),
         )
 
     # Audio
@@ -289,15 +289,19 @@ class Delivery:
         decision = decide(
             request.method, request.headers, target.etag, target.last_modified, size_bytes
         )
-        if decision.status in (304, 412, 416) or request.method == "HEAD":
+        is_get = request.method == "GET"
+        is_redirected = is_get and self._is_redirecting and target.path is None
+        # 412: who was redirected before holds the store's validators, and the store judges them.
+        is_refused = decision.status == 412 and not is_redirected
+        if is_refused or decision.status in (304, 416) or not is_get:
             start = start_message(decision.status, _described(target, decision))
             await self._audio_answer(request, target, Answer(start, EMPTY))
             return
         try:
-            if target.path is not None:
-                await self._listen_locally(request, target, decision, target.path)
-            elif self._is_redirecting:
+            if is_redirected:
                 await self._redirect(request, target)
+            elif target.path is not None:
+                await self._listen_locally(request, target, decision, target.path)
             else:
                 await self._listen_through(request, target, decision)
         except (Unreadable, Unavailable) as error:

@@ -6,9 +6,7 @@ It judges types and names only. What a value may be is said where the rows are w
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any, TypeVar, get_args, get_origin
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -115,21 +113,6 @@ def with_outside_names(error: Invalid, kind: type[msgspec.Struct]) -> Invalid:
 def text_names(kind: type[msgspec.Struct]) -> frozenset[str]:
     """The names of the fields, as they stand in forms and JSON."""
     return frozenset(_names(kind))
-
-
-def read_time(value: str, time_zone: str) -> datetime:
-    """A time (ISO 8601) in UTC; without a zone it is one of `time_zone`. Raises ValueError."""
-    try:
-        moment = datetime.fromisoformat(value.strip())
-    except ValueError:
-        raise ValueError(
-            "It must be a time such as 2026-03-01T09:00 or 2026-03-01T09:00:00+01:00."
-        ) from None
-    if not 1970 <= moment.year <= 2199:
-        raise ValueError("It must lie between 1970 and 2199.")
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZoneInfo(time_zone))
-    return moment.astimezone(UTC)
 
 
 def read_count(value: str | None, *, default: int, least: int, most: int) -> int:

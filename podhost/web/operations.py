@@ -30,7 +30,7 @@ logger = logging.getLogger("podhost.requests")
 PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 CHECK_SECONDS = 2.0
 KEPT_SECONDS = 1.0
-_FORWARDING_HEADERS = ("x-forwarded-for", "forwarded", "x-real-ip", "via")
+_FORWARDING_HEADERS = frozenset({"forwarded", "x-real-ip", "via", "cf-connecting-ip"})
 
 
 def routes(instance: Instance, traffic: Traffic) -> list[Route]:
@@ -151,7 +151,9 @@ def _require_operator(request: Request, metrics_token: str) -> None:
         if hmac.compare_digest(token.strip().encode(), metrics_token.encode()):
             return
         raise Unauthorized("This is not the token of the setting PODHOST_METRICS_TOKEN.")
-    is_forwarded = any(name in request.headers for name in _FORWARDING_HEADERS)
+    is_forwarded = any(
+        name in _FORWARDING_HEADERS or name.startswith("x-forwarded-") for name in request.headers
+    )
     if not is_forwarded and request.client is not None and _is_loopback(request.client.host):
         return
     if metrics_token:

@@ -262,3 +262,10 @@ def test_guests_with_strange_names_and_addresses_are_still_clean() -> None:
     assert opening.startswith("<p>With Ann &amp; Co (x long")
     assert "nobody" not in opening
     assert len(opening) < 800
+
+
+def test_guests_are_introduced_in_the_language_of_the_show():
+    guests = [NotesGuest(name="Ann"), NotesGuest(name="Bo"), NotesGuest(name="Cy")]
+    assert render_guests_html(guests, language="es-mx") == "<p>Con Ann, Bo y Cy.</p>"
+    assert render_guests_html(guests, language="ja") == "<p>Ann, Bo, Cy.</p>"
+    assert render_guests_html(guests[:1], language="DE") == "<p>Mit Ann.</p>"

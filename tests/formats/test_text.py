@@ -168,6 +168,7 @@ def test_an_absolute_address_becomes_ascii(address: str, printed: str) -> None:
         "https:///path",
         "https://u:p@pod.example/",
         "https://pod.example:99999999/",
+        "https://pod.example:65536/",
         "https://pod example/",
         "https://[::1/",
         "https://-/",

@@ -184,7 +184,7 @@ def test_the_feed_matrix(host: Host, method: str, coding: str) -> None:
         "last-modified": http_date(NOW).decode(),
         "cache-control": "public, max-age=300, stale-while-revalidate=600",
         "vary": "Accept-Encoding",
-        "link": '<https://pod.example/tide/feed.xml>; rel="self", <https://hub.test>; rel="hub"',
+        "link": '<https://pod.example/tide/feed.xml>; rel="self", <https://hub.test/>; rel="hub"',
         "access-control-allow-origin": "*",
         "access-control-expose-headers": "ETag, Link",
     } | ({"content-encoding": "gzip"} if coding == "gzip" else {})
@@ -599,7 +599,9 @@ def test_beside_a_bucket_we_answer_what_needs_no_bytes(bucket_host: Callable[...
     assert (head.status, head.headers["content-length"]) == (200, str(SIZE))
     assert head.headers["content-type"] == "audio/mpeg"
     assert host.get(AUDIO_PATH, ("If-None-Match", ETAG_OF_SOUND)).status == 304
-    assert host.get(AUDIO_PATH, ("If-Match", '"x"')).status == 412
+    # Who was redirected before holds the store's validators: the store judges those of a GET.
+    assert host.get(AUDIO_PATH, ("If-Match", '"x"')).status == 302
+    assert host.ask("HEAD", AUDIO_PATH, ("If-Match", '"x"')).status == 412
     assert host.get(AUDIO_PATH, ("Range", f"bytes={SIZE}-")).status == 416
 
 

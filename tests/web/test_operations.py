@@ -163,6 +163,8 @@ def test_metrics_go_on_while_the_database_is_away(tmp_path: Path) -> None:
         (LOOPBACK, {"X-Forwarded-For": "203.0.113.9"}, 403),
         (LOOPBACK, {"X-Forwarded-For": "127.0.0.1"}, 403),
         (LOOPBACK, {"Forwarded": "for=203.0.113.9"}, 403),
+        (LOOPBACK, {"X-Forwarded-Proto": "https"}, 403),
+        (LOOPBACK, {"CF-Connecting-IP": "203.0.113.9"}, 403),
         (ELSEWHERE, {"Authorization": "Bearer anything"}, 403),
     ],
 )
