@@ -96,6 +96,7 @@ def add_episode(
             if (publish_now or moment is not None) and not episode_problems(episode):
                 publish_episode(session, episode, now=instance.now(), at=moment)
             answer = episode_answer(show, episode, instance.base_url, warnings=[*prepared.warnings])
+        intake.take_back()
     worker.run_due_jobs(instance)
     return answer
 

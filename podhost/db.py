@@ -43,7 +43,7 @@ class Database:
     def __init__(
         self, url: str, *, pool_size: int = 10, busy_seconds: float = BUSY_SECONDS
     ) -> None:
-        self.url = _parsed(url)
+        self.url = parse_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = (
             _sqlite(self.url, busy_seconds)
@@ -98,7 +98,8 @@ class Database:
             session.execute(text("SELECT 1"))
 
 
-def _parsed(url: str) -> URL:
+def parse_url(url: str) -> URL:
+    """The parts of a database's address. Raises Invalid, without the words of the address."""
     try:
         return make_url(url)
     except (ArgumentError, ValueError):

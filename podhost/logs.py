@@ -10,9 +10,9 @@ from contextvars import ContextVar
 from typing import TextIO
 
 from pythonjsonlogger.json import JsonFormatter
-from sqlalchemy import make_url
 
 from podhost.config import SETTINGS, Settings
+from podhost.db import parse_url
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
@@ -74,6 +74,8 @@ def configure_logging(settings: Settings, *, stream: TextIO | None = None) -> No
     for name in ("uvicorn", "alembic", "botocore", "boto3", "urllib3", "s3transfer", "watchfiles"):
         # Their "info" tells how they work inside; ours tells what happened.
         logging.getLogger(name).setLevel(logging.INFO if is_debug else logging.WARNING)
+    # It warns of every form that is not well-formed; whoever sent it gets the sentence.
+    logging.getLogger("python_multipart").setLevel(logging.INFO if is_debug else logging.ERROR)
 
 
 def _secret_values(settings: Settings) -> list[str]:
@@ -82,4 +84,4 @@ def _secret_values(settings: Settings) -> list[str]:
         for setting in SETTINGS
         if setting.is_secret and setting.name != "database_url"
     ]
-    return [*values, str(make_url(settings.database_url).password or "")]
+    return [*values, str(parse_url(settings.database_url).password or "")]

@@ -96,6 +96,12 @@ def test_a_value_that_is_no_text_is_refused_with_a_sentence(run, mp3: Path) -> N
         assert "inside podhost" not in run(*arguments, status=1).stderr
 
 
+def test_a_setting_that_nobody_can_read_is_named(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PODHOST_DATABASE_URL", "postgresql://u:hush@[::1/x")
+    told = run("show", "list", status=1).stderr
+    assert "PODHOST_DATABASE_URL" in told and "inside podhost" not in told and "hush" not in told
+
+
 def test_a_password_file_must_be_text(run, tmp_path: Path) -> None:
     path = tmp_path / "password"
     path.write_bytes(b"\xff\xfe and more than ten")

@@ -409,7 +409,7 @@ def test_a_data_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 def test_a_database_that_does_not_answer_is_told(tmp_path: Path) -> None:
     url = "postgresql://nobody:secret@127.0.0.1:1/none"
-    with pytest.raises(Unavailable, match=r"The database does not answer") as caught:
+    with pytest.raises(Unavailable, match=r"Nothing answers at the database") as caught:
         prepare(read_settings({}, data=tmp_path, database_url=url))
     assert "PODHOST_DATABASE_URL" in caught.value.message
     assert "secret" not in caught.value.message

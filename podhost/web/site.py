@@ -6,11 +6,9 @@ Texts are escaped here; only show notes, which were cleaned when they were writt
 import base64
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
 from html import escape
 from importlib.resources import files
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
@@ -22,6 +20,7 @@ from podhost.artwork import artwork_url
 from podhost.audio import enclosure_url
 from podhost.errors import Gone, NotFound
 from podhost.feeds import episode_people
+from podhost.fields import may_be_slug
 from podhost.formats.markdown import notes_text, truncate_html
 from podhost.formats.text import plain_line, truncate_text
 from podhost.instance import Instance
@@ -29,6 +28,7 @@ from podhost.models import Artwork, Credit, Episode, EpisodeSlug, Show
 from podhost.people import list_credits
 from podhost.shows import feed_path, get_show, list_shows
 from podhost.transcripts import transcript_path
+from podhost.web import wording
 from podhost.web.responses import error_status, etag_matches
 
 EPISODES_PER_PAGE = 50
@@ -39,11 +39,7 @@ _ICON = "data:image/svg+xml," + quote(
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
     '<circle cx="8" cy="8" r="8" fill="#0b57b0"/><path d="M6 4l6 4-6 4z" fill="#fff"/></svg>'
 )
-_MONTHS = "January February March April May June July August September October November December"
 _TRANSCRIPT_KINDS = {"vtt": "WebVTT", "srt": "SubRip", "txt": "text"}
-# Of those that directories accept: who writes from right to left, unless a script is named.
-_RIGHT_TO_LEFT = "ar arc ckb dv fa he ks lrc mzn nqo pnb prs ps rhg sd syr ug ur yi"
-_RIGHT_TO_LEFT_SCRIPTS = "adlm arab hebr nkoo rohg samr syrc thaa"
 
 
 # Handlers. Each is called in a thread, because it asks the database.
@@ -164,8 +160,9 @@ def _get_published(session: Session, show: Show, slug: str) -> Episode:
         selectinload(Episode.transcripts),
     )
     by_slug = select(Episode).where(Episode.show_id == show.id, Episode.slug == slug)
-    episode = session.scalar(by_slug.options(*loaded))
-    if episode is None:
+    is_possible = may_be_slug(slug)
+    episode = session.scalar(by_slug.options(*loaded)) if is_possible else None
+    if episode is None and is_possible:
         old = session.get(EpisodeSlug, (show.id, slug))
         episode = session.get(Episode, old.episode_id, options=loaded) if old else None
     if episode is None or episode.published_at is None or episode.status == "scheduled":
@@ -179,7 +176,7 @@ def _get_published(session: Session, show: Show, slug: str) -> Episode:
 
 
 def _page(title: str, body: str, *, head: str = "", language: str = "en") -> str:
-    direction = ' dir="rtl"' if _is_right_to_left(language) else ""
+    direction = ' dir="rtl"' if wording.is_right_to_left(language) else ""
     return (
         f'<!doctype html><html lang="{escape(language)}"{direction}><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -277,9 +274,9 @@ def _episode_body(show: Show, episode: Episode, people: Sequence[Credit]) -> str
 def _dateline(show: Show, episode: Episode, *, with_time: bool) -> str:
     parts = []
     if episode.published_at is not None:
-        parts.append(_date(episode.published_at, show.time_zone, with_time=with_time))
+        parts.append(wording.date(episode.published_at, show.time_zone, with_time=with_time))
     if episode.audio is not None:
-        parts.append(_duration(episode.audio.duration_ms))
+        parts.append(wording.duration(episode.audio.duration_ms))
     if episode.season:
         name = f": {_text(episode.season_name)}" if episode.season_name else ""
         parts.append(f"Season {episode.season}{name}")
@@ -298,7 +295,7 @@ def _player(show: Show, episode: Episode, heading: str) -> str:
     if audio is None:
         return ""
     url = escape(enclosure_url("", audio))
-    words = _ours(show, f"Download ({audio.extension.upper()}, {_size(audio.size_bytes)})")
+    words = _ours(show, f"Download ({audio.extension.upper()}, {wording.size(audio.size_bytes)})")
     return (
         f'<audio controls preload="none" src="{url}" aria-labelledby="{heading}"></audio>'
         f'<p class="quiet"><a href="{url}" download aria-describedby="{heading}">{words}</a></p>'
@@ -331,7 +328,7 @@ def _chapters(show: Show, episode: Episode) -> str:
         # A media fragment (W3C): browsers begin to play there.
         items += (
             f'<li><a href="{url}#t={chapter.start_ms / 1000:g}">'
-            f'<span class="clock">{_clock(chapter.start_ms)}</span>{title}</a></li>'
+            f'<span class="clock">{wording.clock(chapter.start_ms)}</span>{title}</a></li>'
         )
     return _section(show, "Chapters", f'<ol class="plain chapters">{items}</ol>' if items else "")
 
@@ -391,14 +388,6 @@ def _ours(show: Show, words: str) -> str:
     return f'<span lang="en" dir="ltr">{words}</span>'
 
 
-def _is_right_to_left(language: str) -> bool:
-    code, *rest = language.lower().split("-")
-    scripts = [part for part in rest if len(part) == 4]
-    if scripts:
-        return scripts[0] in _RIGHT_TO_LEFT_SCRIPTS.split()
-    return code in _RIGHT_TO_LEFT.split()
-
-
 def _summary(episode: Episode) -> str:
     # Notes may be long; the first few lines are enough to find the beginning.
     beginning = notes_text(truncate_html(episode.notes_html, 4 * _SUMMARY_CHARS))
@@ -422,40 +411,6 @@ def _notes(episode: Episode) -> str:
 def _feed_url(show: Show, base_url: str) -> str:
     """Where to subscribe: at the new address, once a show has moved."""
     return show.new_feed_url or base_url + feed_path(show)
-
-
-def _date(moment: datetime, time_zone: str, *, with_time: bool) -> str:
-    local = moment.astimezone(ZoneInfo(time_zone))
-    shown = f"{local.day} {_MONTHS.split()[local.month - 1]} {local.year}"
-    if with_time:
-        shown += f", {local:%H:%M} {_zone_name(local, time_zone)}"
-    return f'<time datetime="{moment:%Y-%m-%dT%H:%M:%SZ}">{shown}</time>'
-
-
-def _zone_name(local: datetime, time_zone: str) -> str:
-    """ "London time", because "BST" is also Bangladesh's; "UTC-05" where no place is named."""
-    area, _, place = time_zone.rpartition("/")
-    if area and area != "Etc":
-        return escape(place.replace("_", " ")) + " time"
-    name = local.tzname() or time_zone
-    return escape(f"UTC{name}" if name[0] in "+-" else name)
-
-
-def _duration(duration_ms: int) -> str:
-    minutes = max(1, round(duration_ms / 60_000))
-    hours, minutes = divmod(minutes, 60)
-    parts = [f"{hours} h"] if hours else []
-    return " ".join([*parts, f"{minutes} min"] if minutes else parts)
-
-
-def _size(size_bytes: int) -> str:
-    return f"{size_bytes / 1e6:.1f} MB" if size_bytes < 10e6 else f"{size_bytes / 1e6:.0f} MB"
-
-
-def _clock(moment_ms: int) -> str:
-    seconds = moment_ms // 1000
-    minutes, hours = seconds // 60 % 60, seconds // 3600
-    return f"{hours}:{minutes:02}:{seconds % 60:02}" if hours else f"{minutes}:{seconds % 60:02}"
 
 
 # Answers

@@ -17,7 +17,7 @@ from podhost.people import CreditInput
 from podhost.publishing import delete_episode, withdraw_episode
 from podhost.shows import ShowInput, change_show, delete_show, get_show
 from podhost.transcripts import prepare_transcripts, set_transcripts
-from podhost.web import site
+from podhost.web import site, wording
 from tests.asgi_client import Client
 from tests.making import make_episode, make_show
 
@@ -250,7 +250,7 @@ def test_a_page_speaks_the_language_of_its_show(
     ],
 )
 def test_it_knows_who_writes_from_right_to_left(language: str, is_right_to_left: bool) -> None:
-    assert site._is_right_to_left(language) is is_right_to_left
+    assert wording.is_right_to_left(language) is is_right_to_left
 
 
 @pytest.mark.parametrize(
@@ -266,8 +266,8 @@ def test_it_knows_who_writes_from_right_to_left(language: str, is_right_to_left:
 )
 def test_a_time_says_whose_it_is(zone: str, shown: str) -> None:
     moment = datetime(2026, 3, 5, 9, 5, tzinfo=UTC)
-    assert f">{shown}<" in site._date(moment, zone, with_time=True)
-    assert ":05" not in Page(site._date(moment, zone, with_time=False)).text
+    assert f">{shown}<" in wording.date(moment, zone, with_time=True)
+    assert ":05" not in Page(wording.date(moment, zone, with_time=False)).text
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_a_time_says_whose_it_is(zone: str, shown: str) -> None:
     ],
 )
 def test_a_length_is_said_in_hours_and_minutes(duration_ms: int, shown: str) -> None:
-    assert site._duration(duration_ms) == shown
+    assert wording.duration(duration_ms) == shown
 
 
 def test_players_and_downloads_are_named_after_their_episode(
@@ -490,3 +490,10 @@ def test_many_episodes_stand_on_several_pages(
     ]
     for page in ("4", "0", "x", "-1", "9999999", "²"):
         read(client, f"/tide-tables/?page={page}", 404)
+
+
+@pytest.mark.parametrize("slug", ["%00", "a%00b", "%ed%a0%80", "x" * 3000, "..%2f..%2fetc"])
+def test_impossible_names_are_not_found(instance: Instance, client: Client, slug: str) -> None:
+    make_show(instance)
+    assert client.get(f"/tide-tables/episodes/{slug}").status_code == 404
+    assert client.get(f"/{slug}/").status_code == 404
