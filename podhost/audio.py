@@ -6,8 +6,8 @@ removes it.
 """
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from podhost.artwork import PreparedArtwork, discard_artwork, file_sha256, prepare_artwork
+from podhost.chapter_pictures import prepare_chapter_pictures
 from podhost.db import new_id
 from podhost.errors import Conflict, Invalid, NotFound
 from podhost.formats.chapters import Chapter, normalise_chapters
@@ -40,7 +41,15 @@ class PreparedAudio:
     probe: Probe
     chapters: list[Chapter]
     artwork: PreparedArtwork | None
+    # By the start of the chapter in milliseconds; one picture may serve several chapters.
+    chapter_pictures: Mapping[int, PreparedArtwork]
     warnings: list[str]
+
+    @property
+    def pictures(self) -> list[PreparedArtwork]:
+        """Every picture that was stored for the file, once each."""
+        own = [self.artwork] if self.artwork is not None else []
+        return [*{found.id: found for found in (*own, *self.chapter_pictures.values())}.values()]
 
 
 def prepare_audio(
@@ -51,12 +60,13 @@ def prepare_audio(
     sha256: str,
     give_up: bool = False,
     with_artwork: bool = True,
+    with_chapter_pictures: bool = True,
 ) -> PreparedAudio:
     """Probe the file at `path` and store it. Call it outside transactions.
 
     `sha256` is that of its bytes, in hexadecimal; `give_up` lets storage move the file rather
-    than copy it; `with_artwork` False leaves the picture in its tags alone. Raises Invalid with a
-    sentence when it is not audio, and then nothing is stored.
+    than copy it; `with_artwork` and `with_chapter_pictures` False leave the pictures in its tags
+    alone. Raises Invalid with a sentence when it is not audio, and then nothing is stored.
     """
     with tempfile.TemporaryDirectory(prefix="podhost-probe-") as folder:
         found = probe(path, workdir=Path(folder), name=file_name)
@@ -75,12 +85,19 @@ def prepare_audio(
         )
         audio_id = new_id()
         key = f"audio/{audio_id}.{found.extension}"
-        storage.put_file(key, path, content_type=found.mime_type, move=give_up)
-        try:
+        with ExitStack() as undo:
+            storage.put_file(key, path, content_type=found.mime_type, move=give_up)
+            undo.callback(storage.delete, key)
             artwork = _embedded_artwork(storage, found) if with_artwork else None
-        except BaseException:
-            storage.delete(key)
-            raise
+            if artwork is not None:
+                undo.callback(discard_artwork, storage, artwork)
+            starts = {chapter.start_ms for chapter in chapters if with_chapter_pictures}
+            pictures, picture_warnings = prepare_chapter_pictures(
+                storage,
+                [chapter for chapter in found.chapters if chapter.start_ms in starts],
+                cover=artwork,
+            )
+            undo.pop_all()
     return PreparedAudio(
         id=audio_id,
         storage_key=key,
@@ -89,7 +106,8 @@ def prepare_audio(
         probe=found,
         chapters=chapters,
         artwork=artwork,
-        warnings=[*found.warnings, *chapter_warnings],
+        chapter_pictures=pictures,
+        warnings=[*dict.fromkeys((*found.warnings, *chapter_warnings, *picture_warnings))],
     )
 
 
@@ -136,8 +154,8 @@ def received_file(storage: Storage) -> Iterator[Path]:
 def discard_audio(storage: Storage, prepared: PreparedAudio) -> None:
     """Delete what was stored for a file whose row will not be written."""
     storage.delete(prepared.storage_key)
-    if prepared.artwork is not None:
-        discard_artwork(storage, prepared.artwork)
+    for picture in prepared.pictures:
+        discard_artwork(storage, picture)
 
 
 def add_revision(
@@ -179,10 +197,14 @@ def add_revision(
 
 
 def _kept_tags(prepared: PreparedAudio) -> dict[str, Any]:
-    """What the file says about itself; with its chapters and the hash of its picture, so that
+    """What the file says about itself; with its chapters and the hashes of its pictures, so that
     they can serve again once something that was given instead of them is taken away."""
     tags: dict[str, Any] = msgspec.to_builtins(prepared.probe.tags)
     tags["chapters"] = msgspec.to_builtins(prepared.chapters)
+    tags["chapter_pictures"] = {
+        str(start_ms): picture.source_sha256
+        for start_ms, picture in prepared.chapter_pictures.items()
+    }
     tags["artwork_sha256"] = prepared.artwork.source_sha256 if prepared.artwork else None
     return tags
 

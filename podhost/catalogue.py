@@ -18,7 +18,7 @@ from urllib.parse import quote
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from podhost.artwork import artwork_url, storage_key
+from podhost.artwork import storage_key
 from podhost.audio import enclosure_url
 from podhost.catalogue_entries import (
     ENTRY_BYTES,
@@ -30,6 +30,7 @@ from podhost.catalogue_entries import (
     SideFile,
 )
 from podhost.changes import KEPT, changes_since, last_change
+from podhost.chapter_pictures import shown_chapters
 from podhost.errors import NotFound, Unavailable
 from podhost.formats import chapters as chapter_format
 from podhost.instance import Instance
@@ -52,8 +53,6 @@ T = TypeVar("T")
 FOLLOW_SECONDS = 0.25
 _SLOWEST_FOLLOW_SECONDS = 5.0
 _COMPLAINT_SECONDS = 60.0
-# Chapter pictures are small on a telephone.
-_CHAPTER_PICTURE_PIXELS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +270,7 @@ class Catalogue:
         if status != 200 or not episode.chapters:
             return SideFile(status if status != 200 else 404, owner_ids=owners)
         body = chapter_format.render_json_chapters(
-            [self._chapter(row) for row in episode.chapters],
+            shown_chapters(episode.chapters, self._instance.base_url),
             title=episode.title,
             podcast_name=episode.show.title,
         )
@@ -282,20 +281,6 @@ class Catalogue:
             last_modified=episode.chapters_changed_at or episode.created_at,
             mime_type=chapter_format.JSON_MIME_TYPE,
             owner_ids=owners,
-        )
-
-    def _chapter(self, row: Chapter) -> chapter_format.Chapter:
-        image_url = row.image_url
-        if row.artwork is not None:
-            base_url = self._instance.base_url
-            image_url = artwork_url(base_url, row.artwork, size=_CHAPTER_PICTURE_PIXELS)
-        return chapter_format.Chapter(
-            start_ms=row.start_ms,
-            title=row.title or "",
-            end_ms=row.end_ms,
-            url=row.url,
-            image_url=image_url,
-            is_hidden=row.is_hidden,
         )
 
     def _read_transcript(self, episode_id: str, file_name: str) -> SideFile:

@@ -15,7 +15,7 @@ from podhost.errors import NotFound, PodhostError
 from podhost.feeds import find_snapshot, published_episodes, snapshot_body
 from podhost.instance import Instance
 from podhost.jobs import list_failed
-from podhost.models import Artwork, Audio, Credit, Episode, Show, Transcript
+from podhost.models import Artwork, Audio, Chapter, Credit, Episode, Show, Transcript
 from podhost.shows import get_show, list_shows
 from podhost.storage import Storage
 
@@ -110,7 +110,9 @@ def _item_problems(instance: Instance, where: str, episode: Episode, item: Any) 
 
 
 def _artwork_problems(instance: Instance, show: Show) -> Iterator[str]:
-    used = (select(table.artwork_id).where(table.show_id == show.id) for table in (Episode, Credit))
+    used = [select(table.artwork_id).where(table.show_id == show.id) for table in (Episode, Credit)]
+    chapters = select(Chapter.artwork_id).join(Episode, Episode.id == Chapter.episode_id)
+    used.append(chapters.where(Episode.show_id == show.id))
     with instance.database.read() as session:
         artworks = session.scalars(
             select(Artwork).where(

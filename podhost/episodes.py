@@ -4,7 +4,7 @@ What is slow (files, probing) is done before, by `audio` and `artwork`; here are
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from podhost import fields
 from podhost.artwork import add_artwork
 from podhost.audio import PreparedAudio, add_revision
 from podhost.changes import record_change
+from podhost.chapter_pictures import add_chapter_pictures, named_picture, picture_ids
 from podhost.db import new_id
 from podhost.errors import Conflict, Gone, Invalid, NotFound
 from podhost.formats.chapters import Chapter, normalise_chapters
@@ -123,6 +124,8 @@ def create_episode(
         add_revision(session, episode, prepared, now=now)
         if prepared.artwork is not None:
             episode.artwork_id = add_artwork(session, prepared.artwork, now=now).id
+        if given.chapters is UNSET:
+            _set_tag_chapters(session, episode, prepared, now=now)
     _set_parts(session, show, episode, given, now=now)
     session.flush()
     record_change(session, "episode", episode.id, now=now)
@@ -169,29 +172,46 @@ def replace_audio(
 ) -> None:
     """New audio for the same episode: same guid, new URL.
 
-    Chapters that came from the old file give way to those of the new one; chapters that lie
-    beyond the new end are cut off. A published episode cannot get audio that apps cannot play.
+    The chapters and their pictures give way to those of the new file, if it has any; chapters that
+    lie beyond the new end are cut off. A published episode cannot get audio that apps cannot play.
     """
     if episode.status in ("published", "scheduled") and prepared.probe.problem:
         raise Invalid(prepared.probe.problem, {"audio": prepared.probe.problem})
     add_revision(session, episode, prepared, now=now)
-    chapters = (
-        prepared.chapters
-        or normalise_chapters(list_chapters(episode), prepared.probe.duration_ms)[0]
-    )
-    set_chapters(session, episode, chapters, now=now)
+    if prepared.chapters:
+        _set_tag_chapters(session, episode, prepared, now=now)
+    else:
+        kept, _ = normalise_chapters(list_chapters(episode), prepared.probe.duration_ms)
+        set_chapters(session, episode, kept, picture_ids(episode.chapters), now=now)
     touch_episode(session, episode, now=now)
 
 
 def set_chapters(
-    session: Session, episode: Episode, chapters: Sequence[Chapter], *, now: datetime
+    session: Session,
+    episode: Episode,
+    chapters: Sequence[Chapter],
+    pictures: Mapping[int, str] | None = None,
+    *,
+    now: datetime,
 ) -> bool:
-    """Replace the chapters; they must be normalised. False when they were so already."""
-    if list_chapters(episode) == list(chapters):
+    """Replace the chapters; they must be normalised. False when they were so already.
+
+    `pictures` are ids of artwork by the start of the chapter in milliseconds, for chapters that
+    link to no picture themselves.
+    """
+    held_ids = {row.artwork_id for row in episode.chapters}
+    artwork_ids = [
+        named_picture(chapter.image_url, held_ids)
+        if chapter.image_url
+        else (pictures or {}).get(chapter.start_ms)
+        for chapter in chapters
+    ]
+    current_ids = [row.artwork_id for row in episode.chapters]
+    if list_chapters(episode) == list(chapters) and current_ids == artwork_ids:
         return False
     episode.chapters.clear()
     session.flush()
-    for position, chapter in enumerate(chapters):
+    for position, (chapter, artwork_id) in enumerate(zip(chapters, artwork_ids, strict=True)):
         episode.chapters.append(
             ChapterRow(
                 position=position,
@@ -200,6 +220,7 @@ def set_chapters(
                 title=chapter.title,
                 url=chapter.url,
                 image_url=chapter.image_url,
+                artwork_id=artwork_id,
                 is_hidden=chapter.is_hidden,
             )
         )
@@ -209,7 +230,7 @@ def set_chapters(
 
 
 def list_chapters(episode: Episode) -> list[Chapter]:
-    """The episode's chapters as values, in order."""
+    """The episode's chapters as values, in order, with no picture but those that a host links."""
     return [
         Chapter(
             start_ms=row.start_ms,
@@ -385,18 +406,15 @@ def _prefilled(given: EpisodeInput, prepared: PreparedAudio) -> EpisodeInput:
         filled.number = tags.track
     if filled.season is UNSET and tags.disc:
         filled.season = tags.disc
-    if filled.chapters is UNSET and prepared.chapters:
-        filled.chapters = [
-            ChapterInput(
-                start_seconds=chapter.start_ms / 1000,
-                end_seconds=None if chapter.end_ms is None else chapter.end_ms / 1000,
-                title=chapter.title,
-                url=chapter.url,
-                hidden=chapter.is_hidden,
-            )
-            for chapter in prepared.chapters
-        ]
     return filled
+
+
+def _set_tag_chapters(
+    session: Session, episode: Episode, prepared: PreparedAudio, *, now: datetime
+) -> None:
+    """The chapters that the audio itself has, with their pictures."""
+    pictures = add_chapter_pictures(session, prepared.chapter_pictures, now=now)
+    set_chapters(session, episode, prepared.chapters, pictures, now=now)
 
 
 def _own_guid(session: Session, show: Show, given: EpisodeInput) -> str:

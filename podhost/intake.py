@@ -92,8 +92,8 @@ class Intake:
         """Take charge of a file that was prepared already."""
         storage = self._storage
         self._stored.append((Audio.id, prepared.id, lambda: storage.delete(prepared.storage_key)))
-        if prepared.artwork is not None:
-            self._keep_artwork(prepared.artwork)
+        for picture in prepared.pictures:
+            self._keep_artwork(picture)
         return prepared
 
     def _keep_artwork(self, prepared: PreparedArtwork) -> None:

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import mutagen.id3
 import pytest
 from PIL import Image
-from sqlalchemy import event, select
+from sqlalchemy import delete, event, select
 
 from podhost.checks import check_instance
 from podhost.db import new_id
@@ -514,6 +514,57 @@ def test_chapters_beside_the_audio_win_over_those_inside(shop: Shop) -> None:
     path.unlink()
     shop.publish()
     assert titles() == ["Inside"]
+
+
+def test_pictures_of_chapters_inside_survive_an_unchanged_folder(
+    shop: Shop, clock: FrozenClock
+) -> None:
+    def inside(colour: str) -> mutagen.id3.CHAP:
+        data = shop.picture("inside.png", colour=colour).read_bytes()
+        (shop.folder / "inside.png").unlink()
+        return mutagen.id3.CHAP(
+            element_id="c1",
+            start_time=0,
+            end_time=10_000,
+            start_offset=0xFFFFFFFF,
+            end_offset=0xFFFFFFFF,
+            sub_frames=[
+                mutagen.id3.TIT2(encoding=3, text="Inside"),
+                mutagen.id3.APIC(encoding=3, mime="image/png", type=3, desc="", data=data),
+            ],
+        )
+
+    def picture_id() -> str | None:
+        return shop.rows()["Low"].chapters[0].artwork_id
+
+    shop.episode("001-low", "date: 2026-03-01\ntitle: Low\n", audio=False)
+    shop.write("001-low.mp3", with_id3(shop.sound, inside("navy")))
+    _, result = shop.publish()
+    assert result.is_well and not result.notes
+    navy, stored = picture_id(), shop.stored()
+    assert navy is not None
+    plan, _ = shop.publish()
+    assert not plan.has_work and (picture_id(), shop.stored()) == (navy, stored)
+    # Chapters beside the audio have none of its pictures, were they the same chapters.
+    path = shop.write("001-low.chapters.txt", "00:00 Inside\n")
+    plan, _ = shop.publish()
+    assert only(plan, "001-low.md").changes == ("chapters",)
+    assert picture_id() is None
+    path.unlink()
+    shop.publish()
+    assert picture_id() == navy
+    shop.write("001-low.mp3", with_id3(shop.sound, inside("red")))
+    shop.publish()
+    assert picture_id() not in (None, navy)
+    # What was cleared away while other chapters were used is gone, and nothing is left to do.
+    path.write_text("00:00 Beside\n")
+    shop.publish()
+    clock.advance(days=2)
+    with shop.instance.database.write() as session:
+        session.execute(delete(Artwork))
+    path.unlink()
+    shop.publish()
+    assert picture_id() is None
 
 
 def test_transcripts_are_offered_as_they_lie_there(shop: Shop) -> None:

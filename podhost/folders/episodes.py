@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from podhost.artwork import add_artwork, find_artwork
 from podhost.audio import PreparedAudio, prepare_audio
+from podhost.chapter_pictures import find_chapter_pictures
 from podhost.db import Database
 from podhost.episodes import (
     change_episode,
@@ -165,6 +166,7 @@ def _prepare_audio(storage: Storage, intake: Intake, plan: EpisodePlan) -> Prepa
             file_name=shown(file.name),
             sha256=sha256,
             with_artwork=plan.files.artwork is None,
+            with_chapter_pictures=plan.files.chapters is None,
         )
     )
     if not is_unchanged(file):
@@ -316,8 +318,9 @@ class _Writing:
         duration_ms = row.audio.duration_ms if row.audio is not None else None
         found = file_chapters(self.files, duration_ms)
         chapters, warnings = found if found is not None else (tag_chapters(tags), [])
+        pictures = find_chapter_pictures(self.session, tags) if found is None else {}
         self.written.notes.extend(warnings)
-        if set_chapters(self.session, row, chapters, now=self.now):
+        if set_chapters(self.session, row, chapters, pictures, now=self.now):
             touch_episode(self.session, row, now=self.now)
 
     def _set_artwork(self, row: Episode) -> None:

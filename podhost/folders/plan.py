@@ -14,6 +14,7 @@ from sqlalchemy import select
 from podhost import episodes as episode_rows
 from podhost import fields
 from podhost import shows as show_rows
+from podhost.chapter_pictures import chapter_pictures_differ
 from podhost.db import Database
 from podhost.episodes import episode_problems, list_chapters
 from podhost.errors import Invalid
@@ -335,11 +336,14 @@ class _Planner:
 
     def _chapters_differ(self, files: EpisodeFiles, row: Episode) -> bool:
         found = file_chapters(files, row.audio.duration_ms if row.audio is not None else None)
-        if found is not None:
-            return found[0] != list_chapters(row)
-        if row.audio is not None and "chapters" not in row.audio.tags:
+        tags = row.audio.tags if row.audio is not None else {}
+        if found is None and row.audio is not None and "chapters" not in tags:
             return False
-        return tag_chapters(row.audio.tags if row.audio else {}) != list_chapters(row)
+        wanted = found[0] if found is not None else tag_chapters(tags)
+        with_pictures = tags if found is None else {}
+        return wanted != list_chapters(row) or chapter_pictures_differ(
+            self.session, row.chapters, with_pictures
+        )
 
     def _artwork_differs(self, files: EpisodeFiles, row: Episode, has_new_audio: bool) -> bool:
         current = row.artwork.source_sha256 if row.artwork is not None else None

@@ -16,7 +16,7 @@ from podhost.folders.contents import SHOW_FILE, EpisodeFiles, ShowFolder
 from podhost.folders.files import find_file, read_bytes, sha256_of
 from podhost.folders.values import show_slug
 from podhost.formats.front_matter import MAX_FILE_BYTES
-from podhost.models import Artwork, Credit, Episode, EpisodeSlug, Show
+from podhost.models import Artwork, Chapter, Credit, Episode, EpisodeSlug, Show
 from podhost.shows import find_show
 
 _QUERIED = 500
@@ -98,7 +98,7 @@ class FolderRows:
                 selectinload(Episode.audio),
                 selectinload(Episode.artwork),
                 selectinload(Episode.credits),
-                selectinload(Episode.chapters),
+                selectinload(Episode.chapters).selectinload(Chapter.artwork),
                 selectinload(Episode.transcripts),
             )
         ).all()

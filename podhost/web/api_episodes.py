@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from podhost.answers import EpisodeAnswer, EpisodeList, episode_answer
 from podhost.audio import PreparedAudio, refuse_known_audio
+from podhost.chapter_pictures import shown_chapters
 from podhost.episodes import (
     STATUSES,
     EpisodeInput,
@@ -21,7 +22,6 @@ from podhost.episodes import (
     create_episode,
     episode_problems,
     find_episode_by_guid,
-    list_chapters,
     list_episodes,
     replace_audio,
     set_chapters,
@@ -127,6 +127,8 @@ def post_episode(call: Call) -> Response:
             if publish and not episode_problems(episode):
                 publish_episode(session, episode, now=now, at=at)
             created = _answer(call, episode)
+        # A picture in the tags that is stored already, or that the host's own took the place of.
+        intake.take_back()
     _forget_incoming(call, given.audio_key)
     base_url = call.instance.base_url
     location = f"{base_url}/api/v1/shows/{call.parameters['show']}/episodes/{created.id}"
@@ -186,6 +188,7 @@ def put_audio(call: Call) -> Response:
             refuse_known_audio(episode, prepared.sha256)
             replace_audio(session, episode, prepared, now=call.now())
             changed = _answer(call, episode)
+        intake.take_back()
     _forget_incoming(call, given.audio_key)
     return json_answer(changed)
 
@@ -215,7 +218,9 @@ def get_chapters(call: Call, session: Session) -> Response:
     """The chapters as JSON chapters."""
     episode = call.episode(session)
     body = render_json_chapters(
-        list_chapters(episode), title=episode.title, podcast_name=episode.show.title
+        shown_chapters(episode.chapters, call.instance.base_url),
+        title=episode.title,
+        podcast_name=episode.show.title,
     )
     return answer(body, mime_type=JSON_MIME_TYPE)
 

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from podhost.accounts import create_account, create_token
 from podhost.app import create_app
 from podhost.feeds import find_snapshot, snapshot_body
 from podhost.instance import Instance
+from podhost.models import Artwork
 from podhost.shows import get_show
+from podhost.sweep import remove_unneeded
 from podhost.web.uploading import MB
 from podhost.worker import run_due_jobs
 from tests.asgi_client import Client
@@ -863,7 +866,7 @@ def test_a_picture_that_podhost_does_not_hold_cannot_be_named(
         assert_error(
             alice.post(EPISODES, json={"title": "x", "guests": guests}),
             422,
-            "people[0].artwork_id",
+            "guests[0].artwork_id",
         )
 
 
@@ -1034,6 +1037,40 @@ def test_wrong_artwork_is_told(alice: Program, show: dict[str, Any], instance: I
     for name, content in files.items():
         assert_error(alice.put(path, files={"artwork": (name, content)}), 422, "artwork")
     assert stored(instance) == set()
+
+
+def test_a_picture_inside_the_audio_stays_when_its_chapter_is_read_and_sent_back(
+    alice: Program, show: dict[str, Any], instance: Instance
+) -> None:
+    inside = id3.CHAP(
+        element_id="c1",
+        start_time=0,
+        end_time=4000,
+        start_offset=0xFFFFFFFF,
+        end_offset=0xFFFFFFFF,
+        sub_frames=[
+            id3.TIT2(encoding=3, text="Start"),
+            id3.APIC(encoding=3, mime="image/jpeg", type=3, desc="", data=picture(40)),
+        ],
+    )
+    episode = upload(alice, with_id3(lame(4), inside)).json()
+    path = f"{EPISODES}/{episode['id']}/chapters"
+    chapters = alice.get(path).json()
+    url = chapters["chapters"][0]["img"]
+    assert url.startswith("https://pod.example/artwork/")
+    chapters["chapters"][0]["title"] = "Another title"
+    for _ in range(2):
+        assert alice.put(path, json=chapters).status_code == 200
+        assert alice.get(path).json() == chapters
+    later = instance.now() + timedelta(days=2)
+    remove_unneeded(instance.database, instance.storage, now=later)
+    with instance.database.read() as session:
+        assert session.get(Artwork, url.split("/")[-2]) is not None
+    # What is stored already is not stored again.
+    before = stored(instance)
+    again = upload(alice, with_id3(lame(5), inside)).json()
+    assert alice.get(f"{EPISODES}/{again['id']}/chapters").json()["chapters"][0]["img"] == url
+    assert len(stored(instance) - before) == 1
 
 
 def test_chapters_come_as_json_text_or_fields(
