@@ -52,6 +52,8 @@ T = TypeVar("T")
 
 FOLLOW_SECONDS = 0.25
 _SLOWEST_FOLLOW_SECONDS = 5.0
+_AT_ONCE = 20
+_SAFE = "%/:?#[]@!$&'()*+,;=~-._"
 _COMPLAINT_SECONDS = 60.0
 
 
@@ -85,6 +87,8 @@ class Catalogue:
         self.feeds = self._feeds.entries
         # Feeds whose Last-Modified has not come yet, by path.
         self._early: dict[str, Feed] = {}
+        # Slugs of shows whose feeds are to be read before anybody asks.
+        self._ahead: list[str] = []
         self._shows: dict[str, KnownShow] = {}
         self._slugs_of: dict[str, tuple[str, ...]] = {}
         self._lock = threading.Lock()
@@ -200,7 +204,9 @@ class Catalogue:
     def _links(self, path: str) -> bytes:
         links = [(self._instance.base_url + path, "self")]
         links += [(hub, "hub") for hub in self._instance.settings.hubs]
-        return ", ".join(f'<{_ascii(url)}>; rel="{name}"' for url, name in links).encode("ascii")
+        return ", ".join(f'<{quote(url, safe=_SAFE)}>; rel="{name}"' for url, name in links).encode(
+            "ascii"
+        )
 
     def _read_episode(self, episode_id: str) -> EpisodeAudio:
         with self._instance.database.read() as session:
@@ -338,10 +344,11 @@ class Catalogue:
 
     def follow(self) -> None:
         """Catch up four times a second until stop(); an outage is waited out. Never raises."""
-        wait_seconds = FOLLOW_SECONDS
+        wait_seconds = 0.0
         while not self._stopping.wait(wait_seconds):
             try:
                 self.catch_up()
+                self._read_ahead()
             except Exception as error:
                 self._complain(error)
                 wait_seconds = min(wait_seconds * 2, _SLOWEST_FOLLOW_SECONDS)
@@ -350,6 +357,15 @@ class Catalogue:
                     logger.warning("change log: followed again")
                     self._failing_since = self._complained_at = None
                 wait_seconds = FOLLOW_SECONDS
+
+    def _read_ahead(self) -> None:
+        """Hold what there is room for before an outage begins; a few, so that changes go on."""
+        ahead, self._ahead = self._ahead[:_AT_ONCE], self._ahead[_AT_ONCE:]
+        for slug in ahead:
+            if (show := self._shows.get(slug)) and not (
+                show.is_deleted or self._feeds.is_half_full
+            ):
+                self.load_feed(show)
 
     def catch_up(self) -> None:
         """Apply what the change log says since the last time. Raises Unavailable."""
@@ -380,6 +396,7 @@ class Catalogue:
             self._slugs_of = slugs_of
             for memory in (self._feeds, self._episodes, self._unknown, self._sides):
                 memory.clear()
+            self._ahead = [slug for slug, show in shows.items() if slug == show.slug]
 
     def _apply(self, session: Session, changes: Iterable[Change]) -> None:
         by_topic: dict[str, set[str]] = {"show": set(), "feed": set(), "episode": set()}
@@ -422,6 +439,9 @@ class Catalogue:
                 self._episodes.drop(episode_id)
 
     def _apply_feeds(self, session: Session, show_ids: set[str]) -> None:
+        held = {feed.show_id for feed in self._feeds.entries.values()}
+        for show_id in show_ids - held:
+            self._ahead += self._slugs_of.get(show_id, ())[:1]
         for path, feed in list(self._feeds.entries.items()):
             if feed.show_id not in show_ids:
                 continue
@@ -478,8 +498,3 @@ def _status(episode: Episode, show_deleted_at: datetime | None) -> int:
         # A draft that nobody could ever hear is not "gone".
         return GONE if episode.published_at or episode.status == "withdrawn" else NO_EPISODE
     return 200 if episode.status == "published" else NO_EPISODE
-
-
-def _ascii(url: str) -> str:
-    """A URL as it may stand in a header."""
-    return quote(url, safe="%/:?#[]@!$&'()*+,;=~-._")

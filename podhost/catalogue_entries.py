@@ -53,6 +53,11 @@ class Memory(Generic[E]):
         self._limit_bytes = limit_bytes
         self._lock = threading.Lock()
 
+    @property
+    def is_half_full(self) -> bool:
+        """Whether what is read before anybody asks would push out what somebody asked for."""
+        return 2 * self.used_bytes >= self._limit_bytes
+
     def put(self, key: str, entry: E) -> None:
         """Hold the entry, in place of an older one, and make room for it."""
         with self._lock:

@@ -1,6 +1,7 @@
 """`podhost check`: is everything there that was promised? It looks and says; it mends nothing."""
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -22,12 +23,20 @@ from podhost.storage import Storage
 Progress = Callable[[int, int], None]
 _ITUNES = "{http://www.itunes.com/dtds/podcast-1.0.dtd}"
 _CHUNK_BYTES = 1 << 20
+_LOOK_AGAIN_SECONDS = 0.25
 
 
 def check_instance(
-    instance: Instance, *, show_slug: str | None = None, progress: Progress
+    instance: Instance,
+    *,
+    show_slug: str | None = None,
+    patience_seconds: float = 0,
+    progress: Progress,
 ) -> tuple[list[str], str]:
     """The problems found, one sentence each, and a sentence on what was looked at.
+
+    While it looks, others may publish: what is wrong with a feed is looked at again for as long
+    as `patience_seconds`, until a worker has rendered it.
 
     Every stored byte of audio and every transcript is read and hashed, which takes its time:
     `progress` is called with the bytes done and the bytes in all.
@@ -36,7 +45,7 @@ def check_instance(
         shows = [get_show(session, show_slug)] if show_slug else list(list_shows(session))
     problems: list[str] = []
     for show in shows:
-        problems += _feed_problems(instance, show)
+        problems += _settled_feed_problems(instance, show, patience_seconds)
         problems += _artwork_problems(instance, show)
     files = list(_stored_files(instance, [show.id for show in shows]))
     total = sum(size_bytes for _, _, size_bytes, _ in files)
@@ -49,6 +58,13 @@ def check_instance(
         problems += _general_problems(instance)
     shows_text = "1 show" if len(shows) == 1 else f"{len(shows)} shows"
     return problems, f"All is well: {shows_text}, {len(files)} files, {total} bytes checked."
+
+
+def _settled_feed_problems(instance: Instance, show: Show, patience_seconds: float) -> list[str]:
+    deadline = time.monotonic() + patience_seconds
+    while (problems := list(_feed_problems(instance, show))) and time.monotonic() < deadline:
+        time.sleep(_LOOK_AGAIN_SECONDS)
+    return problems
 
 
 def _feed_problems(instance: Instance, show: Show) -> Iterator[str]:

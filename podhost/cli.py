@@ -22,6 +22,9 @@ from podhost.cli_options import (
     stop_on_signal,
 )
 
+# How long `check` waits for a worker that has a feed in hand.
+_RENDER_SECONDS = 10
+
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="podhost")
@@ -282,7 +285,9 @@ def check(show_slug: str | None, **flags: Any) -> None:
     from podhost.checks import check_instance
 
     with opened(flags) as instance, progress("Checking") as advance:
-        problems, checked = check_instance(instance, show_slug=show_slug, progress=advance)
+        problems, checked = check_instance(
+            instance, show_slug=show_slug, patience_seconds=_RENDER_SECONDS, progress=advance
+        )
     for problem in problems:
         click.echo(problem, err=True)
     if problems:

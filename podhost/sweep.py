@@ -4,8 +4,13 @@ Jobs speed things up, but state decides: what is due can always be seen from the
 """
 
 import logging
+import os
+import shutil
+import tempfile
+import time
 from contextlib import suppress
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import delete, exists, or_, select
 from sqlalchemy.orm import Session
@@ -40,6 +45,8 @@ _DATABASE_ID = "database_id"
 
 log = logging.getLogger(__name__)
 
+# How the folders of files in hand begin.
+TEMPORARY_FOLDERS = ("podhost-probe-", "podhost-artwork-", "podhost-upload-")
 # An upload stores its file before its row is written; until then the object has no row.
 ORPHAN_AGE = timedelta(hours=24)
 # Apps hold the old address for a while, and go on with broken-off downloads.
@@ -108,6 +115,7 @@ def remove_unneeded(database: Database, storage: Storage, *, now: datetime) -> N
         _forget_unused_artwork(session, now)
     _purge_replaced_audio(database, storage, now)
     storage.sweep_temporary(ORPHAN_AGE.total_seconds())
+    remove_abandoned_folders(Path(tempfile.gettempdir()))
     if not owns_storage(database, storage):
         log.error(
             "The storage holds objects of another database; none is removed. Look at the "
@@ -119,6 +127,20 @@ def remove_unneeded(database: Database, storage: Storage, *, now: datetime) -> N
     for key in find_orphans(database, storage, now=now):
         log.info("removing an object that no row knows", extra={"storage_key": key})
         storage.delete(key)
+
+
+def remove_abandoned_folders(temporary: Path) -> None:
+    """Remove what a killed podhost left in the machine's folder for temporary files.
+
+    No file is probed, drawn or received for as long as a day, by the clock that dates files.
+    """
+    for name in TEMPORARY_FOLDERS:
+        for folder in temporary.glob(f"{name}*"):
+            with suppress(OSError):
+                status = folder.lstat()
+                age = time.time() - status.st_mtime
+                if status.st_uid == os.getuid() and age > ORPHAN_AGE.total_seconds():
+                    shutil.rmtree(folder)
 
 
 def owns_storage(database: Database, storage: Storage) -> bool:

@@ -373,6 +373,41 @@ def test_being_away_for_longer_than_the_log_is_kept_drops_everything(
     assert FEED_PATH not in catalogue.feeds
 
 
+def test_a_feed_that_nobody_polled_yet_outlives_the_database(
+    instance: Instance, catalogue: Catalogue
+) -> None:
+    assert FEED_PATH not in catalogue.feeds
+    catalogue.start_following()
+    try:
+        deadline = time.monotonic() + 10
+        while FEED_PATH not in catalogue.feeds:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        catalogue.stop()
+
+
+def test_the_first_feed_of_a_new_show_is_read_before_anybody_asks(
+    instance: Instance, catalogue: Catalogue
+) -> None:
+    with instance.database.write() as session:
+        stored = session.get_one(Snapshot, SHOW)
+        body, last_modified = stored.body_gzip, stored.last_modified
+        session.delete(stored)
+    catalogue.catch_up()
+    with instance.database.write() as session:
+        session.add(snapshot(instance, gzip.decompress(body)))
+        record_change(session, "feed", SHOW, now=last_modified)
+    catalogue.start_following()
+    try:
+        deadline = time.monotonic() + 10
+        while FEED_PATH not in catalogue.feeds:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        catalogue.stop()
+
+
 def test_a_database_outage_is_waited_out_and_what_is_in_memory_stays(
     instance: Instance,
     catalogue: Catalogue,

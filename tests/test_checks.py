@@ -1,5 +1,6 @@
 """`podhost check`: says nothing where all is well, and names what is not."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,17 @@ def test_a_feed_that_lags_behind_is_noticed(instance: Instance, sound: Episode, 
     assert any("has not been rendered" in problem for problem in problems(instance))
     run_due_jobs(instance)
     assert problems(instance) == []
+
+
+def test_a_feed_that_a_worker_has_in_hand_is_waited_for(
+    instance: Instance, sound: Episode, mp3: Path
+) -> None:
+    make_episode(instance, sound.show, mp3, "High water")
+    worker = threading.Timer(0.5, run_due_jobs, [instance])
+    worker.start()
+    found, _ = check_instance(instance, patience_seconds=30, progress=lambda done, total: None)
+    worker.join()
+    assert found == []
 
 
 def test_a_feed_that_says_other_things_than_the_rows_is_noticed(

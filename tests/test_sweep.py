@@ -1,5 +1,6 @@
 """The sweep: mends what was missed, removes what nobody needs, and nothing else."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -219,3 +220,14 @@ def test_a_feed_is_not_stored_twice_for_nothing(instance: Instance, clock: Froze
     assert feed_body(instance, show) == first
     with instance.database.read() as session:
         assert session.query(Snapshot).one().version == 1
+
+
+def test_folders_that_a_killed_podhost_left_go_and_those_in_use_stay(tmp_path: Path) -> None:
+    for name in ("podhost-probe-old", "podhost-upload-old", "podhost-probe-new", "other-old"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_bytes(b"x")
+    two_days_ago = time.time() - 2 * 86_400
+    for folder in tmp_path.glob("*-old"):
+        os.utime(folder, (two_days_ago, two_days_ago))
+    sweep.remove_abandoned_folders(tmp_path)
+    assert {folder.name for folder in tmp_path.iterdir()} == {"podhost-probe-new", "other-old"}
