@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from podhost import accounts
+from podhost import accounts, worker
 from podhost.commands import all_episodes, all_shows, publish_folder
 from podhost.errors import Unavailable
+from podhost.folders import find_shows
 from podhost.instance import Instance
 
 EMAIL = "demo@podhost.example"
@@ -24,8 +25,12 @@ def demo_folder() -> Path:
 def prepare_demo(instance: Instance, *, say: Callable[[str], None]) -> None:
     """Publish the show, make an account and a fresh token, print what one can try. Repeatable."""
     publish_folder(instance, demo_folder(), dry_run=False, say=say)
+    # The port may be another than last time, and with it every address in the feed.
+    worker.run_sweep(instance, is_first=True)
+    worker.run_due_jobs(instance)
     password, secret = _account_and_token(instance)
-    show = all_shows(instance)[0]
+    slugs = {folder.name for folder in find_shows(demo_folder())}
+    show = next(show for show in all_shows(instance) if show.slug in slugs)
     newest = next(episode for episode in all_episodes(instance, show.slug) if episode.audio)
     say("")
     say(f"Show:     {show.url}")

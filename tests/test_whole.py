@@ -168,7 +168,10 @@ def test_a_download_that_broke_off_goes_on(demo: Running, channel: ElementTree.E
 def test_the_demo_can_be_repeated_and_ends_when_asked(tmp_path: Path) -> None:
     for _ in range(2):
         with Running(["demo", "--port", "0", "--data", str(tmp_path)], {}) as running:
-            running.wait_until_ready()
+            url = running.wait_until_ready()
+            # Another port each time: the feed that the last run left names the old one.
+            with running.client() as client:
+                assert f'enclosure url="{url}/audio/' in client.get("/tide-tables/feed.xml").text
             assert running.stop() == 0
             assert not [line for line in running.log if "Traceback" in line]
 
