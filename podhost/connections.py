@@ -30,6 +30,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._header_is_open = False
         self._header_bytes = 0
 
+    # uvicorn narrows the type of asyncio's own method in the same way.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock for the first request."""
         super().connection_made(transport)

@@ -21,9 +21,8 @@ from podhost.chapter_pictures import add_chapter_pictures, named_picture, pictur
 from podhost.db import new_id
 from podhost.errors import Conflict, Gone, Invalid, NotFound
 from podhost.formats.chapters import Chapter, normalise_chapters
-from podhost.formats.folder_fields import LONGEST_GUID
 from podhost.formats.markdown import render_notes
-from podhost.formats.text import remove_forbidden, slugify
+from podhost.formats.text import LONGEST_GUID, is_guid, slugify
 from podhost.models import Artwork, Credit, Episode, EpisodeSlug, Show
 from podhost.models import Chapter as ChapterRow
 from podhost.people import CreditInput, set_credits
@@ -420,8 +419,7 @@ def _set_tag_chapters(
 def _own_guid(session: Session, show: Show, given: EpisodeInput) -> str:
     guid = given.guid if given.guid is not UNSET else ""
     # An imported guid is an opaque string: only what no XML can carry is refused.
-    odd = remove_forbidden(guid) != guid or "\n" in guid or not guid.strip()
-    if odd or len(guid) > LONGEST_GUID:
+    if not is_guid(guid):
         raise ValueError(f"It must be one line of 1 to {LONGEST_GUID} characters.")
     if find_episode_by_guid(session, show, guid) is not None:
         raise Conflict(

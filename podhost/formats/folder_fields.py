@@ -15,7 +15,14 @@ from podhost.errors import Invalid
 from podhost.formats.categories import parse_category
 from podhost.formats.front_matter import shown
 from podhost.formats.languages import is_language_code
-from podhost.formats.text import absolute_url, clean_text, plain_line, remove_forbidden
+from podhost.formats.text import (
+    LONGEST_GUID,
+    absolute_url,
+    clean_text,
+    is_guid,
+    plain_line,
+    remove_forbidden,
+)
 
 MAX_LIST = 200
 MAX_REPORTED = 20
@@ -185,16 +192,11 @@ def read_slug(value: Any) -> str:
     return slug
 
 
-# Podcast Index keeps no more of a guid.
-LONGEST_GUID = 740
-
-
 def read_guid(value: Any) -> str:
     """Any string that feeds can carry: imported ones are kept letter by letter (PSP-1)."""
     if not isinstance(value, str):
         raise WrongError("must be a text; put it in quotes.")
-    odd = remove_forbidden(value) != value or "\n" in value or not value.strip()
-    if odd or len(value) > LONGEST_GUID:
+    if not is_guid(value):
         raise WrongError(f"must be one line of at most {LONGEST_GUID} characters.")
     return value
 

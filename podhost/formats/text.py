@@ -11,6 +11,8 @@ import unicodedata
 from urllib.parse import quote, urlsplit, urlunsplit
 
 ELLIPSIS = "…"
+# Podcast Index keeps no more of a guid.
+LONGEST_GUID = 740
 
 # XML 1.0 section 2.2: everything else is a legal character.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
@@ -37,6 +39,13 @@ _MAX_MARKUP_DEPTH = 8
 def remove_forbidden(text: str) -> str:
     """Give `text` without the characters that XML 1.0 forbids and without lone surrogates."""
     return _FORBIDDEN.sub("", text)
+
+
+def is_guid(value: str) -> bool:
+    """Whether feeds can carry `value` as a guid letter by letter: imported ones are kept as they
+    are, so it is judged and never cleaned (PSP-1)."""
+    is_line = remove_forbidden(value) == value and "\n" not in value and bool(value.strip())
+    return is_line and len(value) <= LONGEST_GUID
 
 
 def clean_text(text: str) -> str:

@@ -10,6 +10,7 @@ from lxml import etree
 from podhost.formats.text import (
     absolute_url,
     clean_text,
+    is_guid,
     plain_line,
     plain_text,
     remove_forbidden,
@@ -213,3 +214,21 @@ def test_a_long_slug_ends_with_a_whole_word() -> None:
     assert slugify("tide " * 40, max_chars=12) == "tide-tide"
     assert slugify("tide tables", max_chars=4) == "tide"
     assert slugify("x" * 90) == "x" * 80
+
+
+@pytest.mark.parametrize(
+    ("value", "answer"),
+    [
+        ("x" * 740, True),
+        ("x" * 741, False),
+        (" http://old.example/?p=1 ", True),
+        ("e\u0301", True),
+        ("", False),
+        ("  ", False),
+        ("a\nb", False),
+        ("a\x00b", False),
+        ("\ud800", False),
+    ],
+)
+def test_a_guid_is_judged_and_never_cleaned(value, answer):
+    assert is_guid(value) is answer
