@@ -5,17 +5,19 @@ The command line prints the same shapes. Nothing here changes a row or knows HTT
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from podhost.artwork import artwork_url
 from podhost.audio import enclosure_url
-from podhost.episodes import episode_warnings
+from podhost.episode_pages import ListedEpisode
+from podhost.episodes import episode_warnings, row_warnings
 from podhost.feeds import chapters_url
-from podhost.models import Artwork, Audio, Credit, Episode, Show
-from podhost.people import picture_url
+from podhost.models import Artwork, Audio, Credit, Episode, Show, Transcript
+from podhost.people import held_picture_url
 from podhost.shows import feed_path, show_warnings
 from podhost.transcripts import transcript_path
 
@@ -137,7 +139,44 @@ def episode_answer(
     show: Show, episode: Episode, base_url: str, *, warnings: Sequence[str] = ()
 ) -> EpisodeAnswer:
     """The episode as the API tells it; `warnings` come before those that its rows give."""
-    audio = episode.audio
+    return _episode(
+        show,
+        episode,
+        base_url,
+        audio=episode.audio,
+        artwork=episode.artwork,
+        people=[_person(credit, credit.artwork, base_url) for credit in episode.credits],
+        transcripts=episode.transcripts,
+        warnings=[*warnings, *episode_warnings(episode)],
+    )
+
+
+def listed_answer(show: Show, listed: ListedEpisode, base_url: str) -> EpisodeAnswer:
+    """The same answer for an episode of a list."""
+    episode, pictures = listed.episode, listed.pictures
+    return _episode(
+        show,
+        episode,
+        base_url,
+        audio=listed.audio,
+        artwork=pictures.get(episode.artwork_id),
+        people=[_person(row, pictures.get(row.artwork_id), base_url) for row in listed.credits],
+        transcripts=listed.transcripts,
+        warnings=row_warnings(show, episode, listed.audio),
+    )
+
+
+def _episode(
+    show: Show,
+    episode: Episode | Row[Any],
+    base_url: str,
+    *,
+    audio: Audio | Row[Any] | None,
+    artwork: Artwork | Row[Any] | None,
+    people: list[PersonAnswer],
+    transcripts: Sequence[Transcript | Row[Any]],
+    warnings: Sequence[str],
+) -> EpisodeAnswer:
     return EpisodeAnswer(
         id=episode.id,
         guid=episode.guid,
@@ -155,22 +194,15 @@ def episode_answer(
         link=episode.link,
         blocked=episode.is_blocked,
         url=f"{base_url}/{show.slug}/episodes/{episode.slug}",
-        artwork_url=artwork_url(base_url, episode.artwork) if episode.artwork else None,
-        people=[_person(credit, base_url) for credit in episode.credits],
+        artwork_url=artwork_url(base_url, artwork) if artwork is not None else None,
+        people=people,
         chapters_url=chapters_url(base_url, episode) if episode.chapters_changed_at else None,
-        transcripts=[
-            TranscriptAnswer(
-                url=base_url + transcript_path(transcript),
-                mime_type=transcript.mime_type,
-                language=transcript.language,
-            )
-            for transcript in episode.transcripts
-        ],
-        enclosure_url=enclosure_url(base_url, audio) if audio else None,
-        audio=_audio(audio) if audio else None,
+        transcripts=[_transcript(transcript, base_url) for transcript in transcripts],
+        enclosure_url=enclosure_url(base_url, audio) if audio is not None else None,
+        audio=_audio(audio) if audio is not None else None,
         created_at=episode.created_at,
         changed_at=episode.changed_at,
-        warnings=list(dict.fromkeys([*warnings, *episode_warnings(episode)])),
+        warnings=list(dict.fromkeys(warnings)),
     )
 
 
@@ -233,7 +265,7 @@ def _show(show: Show, credits: Sequence[Credit], episode_count: int, base_url: s
         blocked=show.is_blocked,
         complete=show.is_complete,
         new_feed_url=show.new_feed_url,
-        people=[_person(credit, base_url) for credit in credits],
+        people=[_person(credit, credit.artwork, base_url) for credit in credits],
         feed_url=base_url + feed_path(show),
         url=f"{base_url}/{show.slug}/",
         artwork_url=artwork_url(base_url, show.artwork) if show.artwork else None,
@@ -244,18 +276,28 @@ def _show(show: Show, credits: Sequence[Credit], episode_count: int, base_url: s
     )
 
 
-def _person(credit: Credit, base_url: str) -> PersonAnswer:
+def _person(
+    credit: Credit | Row[Any], artwork: Artwork | Row[Any] | None, base_url: str
+) -> PersonAnswer:
     return PersonAnswer(
         name=credit.name,
         role=credit.role,
         group=credit.group,
         url=credit.url,
         bio=credit.bio,
-        image_url=picture_url(base_url, credit),
+        image_url=held_picture_url(base_url, artwork) or credit.image_url,
     )
 
 
-def _audio(audio: Audio) -> AudioAnswer:
+def _transcript(transcript: Transcript | Row[Any], base_url: str) -> TranscriptAnswer:
+    return TranscriptAnswer(
+        url=base_url + transcript_path(transcript),
+        mime_type=transcript.mime_type,
+        language=transcript.language,
+    )
+
+
+def _audio(audio: Audio | Row[Any]) -> AudioAnswer:
     return AudioAnswer(
         duration_seconds=audio.duration_ms / 1000,
         size_bytes=audio.size_bytes,

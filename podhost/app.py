@@ -4,7 +4,10 @@ It decides nothing about shows; polls and audio never come as far as here (web/d
 """
 
 import asyncio
+import errno
+import gc
 import logging
+import math
 import os
 import re
 import secrets
@@ -14,7 +17,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders, State
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -26,12 +28,12 @@ from podhost import logs
 from podhost.catalogue import Catalogue
 from podhost.config import read_settings
 from podhost.downloads import RequestSpool
-from podhost.errors import PodhostError
+from podhost.errors import PodhostError, TooManyRequests, Unavailable
 from podhost.instance import Instance, open_instance
 from podhost.logs import configure_logging
+from podhost.rate_limits import RateLimits
 from podhost.traffic import Numbers, Traffic
 from podhost.web import operations
-from podhost.web.auth import challenge
 from podhost.web.delivery import Delivery
 from podhost.web.responses import error_json, error_status
 
@@ -42,6 +44,16 @@ SPOOL_FOLDER = "spool"
 RETRY_AFTER_SECONDS = 5
 # Late enough not to compete with the start itself.
 WARM_UP_SECONDS = 1.0
+# What a machine may run out of, wherever that is noticed.
+_SHORT_OF = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LONGEST_LOGGED_PATH = 500
 # What the client gave up waiting for; nginx's number for it.
@@ -85,20 +97,23 @@ class Application:
         self._on_end = on_end
         self.state = State()
         self.state.instance = instance
-        self.state.traffic = self._traffic = Traffic(run_folder)
+        self.state.traffic = self.traffic = self._traffic = Traffic(run_folder)
+        self.state.limits = limits = RateLimits(instance.settings)
         self._catalogue = Catalogue(instance)
         self._spool = RequestSpool(instance.settings.data / SPOOL_FOLDER, instance.clock)
-        self._traffic.sources.append(self._add_numbers)
+        self._traffic.sources += (self._add_numbers, limits.add_numbers)
         self._api = LaterRoutes(_api_routes)
         self._site = LaterRoutes(_site_routes)
         routes = [
             *operations.routes(instance, self._traffic),
-            Mount(API, app=self._api),
+            Mount(API, app=LimitedCalls(self._api, limits)),
             Mount("", app=self._site),
         ]
         router = Router(routes, redirect_slashes=False, lifespan=self._lifespan)
         inner = RequestLog(ErrorAnswers(router, self), self._traffic)
         self._delivery = Delivery(inner, instance, self._catalogue, self._spool)
+        # For a server that can send answers which are in memory without a task (shortcut.py).
+        self.answer_now = self._delivery.answer_now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the lifespan."""
@@ -106,7 +121,8 @@ class Application:
 
     @asynccontextmanager
     async def _lifespan(self, _: object) -> AsyncIterator[None]:
-        await run_in_threadpool(self._catalogue.start)
+        # Not starlette's pool of threads, which takes a while to load.
+        await asyncio.to_thread(self._catalogue.start)
         self._spool.start()
         self._traffic.start()
         warming = asyncio.get_running_loop().call_later(WARM_UP_SECONDS, self._warm_up)
@@ -115,16 +131,23 @@ class Application:
         finally:
             warming.cancel()
             # Sealing comes first: whatever hangs after it loses no record.
-            await run_in_threadpool(self._spool.stop)
-            await run_in_threadpool(self._traffic.stop)
-            await run_in_threadpool(self._catalogue.stop)
+            await asyncio.to_thread(self._spool.stop)
+            await asyncio.to_thread(self._traffic.stop)
+            await asyncio.to_thread(self._catalogue.stop)
             self._delivery.close()
             self._on_end()
 
     def _warm_up(self) -> None:
         """Load the routes that nobody has asked for yet, beside what is being served."""
-        for routes in (self._api, self._site):
-            threading.Thread(target=routes.load, name="warm-up", daemon=True).start()
+
+        def load() -> None:
+            self._api.load()
+            self._site.load()
+            # Where the server had the collector leave alone what was loaded before.
+            if gc.get_freeze_count():
+                gc.freeze()
+
+        threading.Thread(target=load, name="warm-up", daemon=True).start()
 
     def _add_numbers(self, numbers: Numbers) -> None:
         """What the hot path counts for itself."""
@@ -160,7 +183,7 @@ class LaterRoutes:
         """Pass the request on."""
         router = self._router
         if router is None:
-            router = await run_in_threadpool(self.load)
+            router = await asyncio.to_thread(self.load)
         await router(scope, receive, send)
 
 
@@ -174,6 +197,21 @@ def _site_routes() -> Sequence[BaseRoute]:
     from podhost.web import site
 
     return site.routes
+
+
+class LimitedCalls:
+    """Lets through as many calls of the API as an address and a token may make."""
+
+    def __init__(self, app: ASGIApp, limits: RateLimits) -> None:
+        self._app = app
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the call on. Raises TooManyRequests."""
+        client = scope.get("client")
+        authorization = Headers(scope=scope).get("authorization", "")
+        self._limits.take_call(client[0] if client else "", authorization)
+        await self._app(scope, receive, send)
 
 
 class RequestLog:
@@ -272,9 +310,16 @@ class ErrorAnswers:
 
 def _error_answer(scope: Scope, error: Exception) -> Response:
     headers: dict[str, str] = {}
+    if isinstance(error, OSError) and error.errno in _SHORT_OF:
+        logger.warning("the machine is short of something: %s", error)
+        error = Unavailable(
+            f"The machine that podhost runs on cannot go on: {error.strerror}. Nothing was changed."
+        )
     if isinstance(error, PodhostError):
         code, message, fields = error.code, error.message, error.fields
         status = error_status(code)
+        if isinstance(error, TooManyRequests):
+            headers["Retry-After"] = str(math.ceil(error.wait_seconds))
     elif isinstance(error, HTTPException):
         status, fields = error.status_code, {}
         code, message = _http_error(scope, error)
@@ -287,6 +332,8 @@ def _error_answer(scope: Scope, error: Exception) -> Response:
             f"The log says more under the request id {logs.request_id.get()}."
         )
     if status == 401:
+        from podhost.web.auth import challenge
+
         headers["WWW-Authenticate"] = challenge(Request(scope))
     if status == 503:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)

@@ -6,12 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from podhost.db import new_id
-from podhost.formats.artwork import ArtworkFiles, inspect_and_render, render_placeholder
+from podhost.formats.artwork import (
+    LONGEST_SECONDS,
+    ArtworkFiles,
+    inspect_and_render,
+    render_placeholder,
+)
 from podhost.models import Artwork
 from podhost.storage import Storage
 
@@ -26,15 +32,18 @@ class PreparedArtwork:
     is_placeholder: bool
 
 
-def prepare_artwork(storage: Storage, path: Path, *, is_square: bool = True) -> PreparedArtwork:
+def prepare_artwork(
+    storage: Storage, path: Path, *, is_square: bool = True, wall_seconds: float = LONGEST_SECONDS
+) -> PreparedArtwork:
     """Check the picture at `path`, make its sizes and store them. Call it outside transactions.
 
     Show and episode artwork must be square and at least 1400 pixels wide (Apple); `is_square`
-    False takes any shape and size, for people and chapters. Raises Invalid with a sentence.
+    False takes any shape and size, for people and chapters. Making the sizes takes `wall_seconds`
+    at most. Raises Invalid with a sentence.
     """
 
     def make(folder: Path) -> ArtworkFiles:
-        return inspect_and_render(path, folder, square=is_square)
+        return inspect_and_render(path, folder, square=is_square, wall_seconds=wall_seconds)
 
     return _store(storage, make, file_sha256(path), is_placeholder=False)
 
@@ -77,7 +86,7 @@ def discard_artwork(storage: Storage, prepared: PreparedArtwork) -> None:
         storage.delete(storage_key(prepared.id, file.size_px))
 
 
-def artwork_url(base_url: str, artwork: Artwork, *, size: int | None = None) -> str:
+def artwork_url(base_url: str, artwork: Artwork | Row[Any], *, size: int | None = None) -> str:
     """The absolute URL of the picture; the largest, or the smallest of at least `size` pixels."""
     sizes = sorted(entry[0] for entry in artwork.sizes)
     chosen = next((entry for entry in sizes if size is not None and entry >= size), sizes[-1])

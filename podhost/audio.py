@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from podhost.artwork import PreparedArtwork, discard_artwork, file_sha256, prepare_artwork
@@ -209,7 +209,7 @@ def _kept_tags(prepared: PreparedAudio) -> dict[str, Any]:
     return tags
 
 
-def enclosure_url(base_url: str, audio: Audio) -> str:
+def enclosure_url(base_url: str, audio: Audio | Row[Any]) -> str:
     """The address under which apps get this revision, for ever (no query, a real extension)."""
     name = f"{audio.url_name}.{audio.extension}"
     return f"{base_url}/audio/{audio.episode_id}/{audio.revision}/{name}"

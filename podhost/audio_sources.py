@@ -28,6 +28,7 @@ SIGNED_SECONDS = 12 * 3600
 SIGNATURE_REUSED = timedelta(hours=1)
 _SIGNATURES_LIMIT = 10_000
 _CREDENTIALS_TRUSTED = timedelta(seconds=5)
+_NO_TIME = timedelta(0)
 _STREAM_TRIES = 3
 
 # Linux alone can be asked for a read that does not wait.
@@ -66,7 +67,7 @@ class OpenFile:
         return found.st_size == size_bytes and found.st_nlink > 0
 
     def read_now(self, start: int, length: int) -> bytearray | None:
-        """These bytes if all of them are in memory, else None."""
+        """These bytes if all of them are in memory, else None: read() knows why, or waits."""
         if not self._has_nowait:
             return None
         assert _NOWAIT is not None
@@ -77,10 +78,8 @@ class OpenFile:
         except BlockingIOError:
             pass
         except OSError as error:
-            if error.errno not in _CANNOT:
-                raise Unreadable(f"a read failed: {error.strerror}") from error
             # tmpfs and some others: every read goes to a thread.
-            self._has_nowait = False
+            self._has_nowait = error.errno not in _CANNOT
         return None
 
     def read(self, start: int, length: int) -> bytearray:
@@ -242,18 +241,27 @@ class SignedUrls:
 
     async def find(self, key: str, mime_type: str, now: datetime) -> str:
         """A URL that is good for eleven hours or more. Raises Unavailable."""
-        seen_at = self._credentials_seen_at
-        if seen_at is None or not timedelta(0) <= now - seen_at < _CREDENTIALS_TRUSTED:
+        if not self._trusts_credentials(now):
             await self._look_at_credentials(now)
-        signed = self._signed.get(key)
-        if signed is not None and timedelta(0) <= now - signed[0] < SIGNATURE_REUSED:
-            return signed[1]
-        # In a thread, because the first one loads boto3 and later ones may renew credentials.
-        url = await self._loading.once("sign " + key, self._sign, key, mime_type)
-        self._signed[key] = (now, url)
-        if len(self._signed) > _SIGNATURES_LIMIT:
-            self._signed.popitem(last=False)
+        url = self.find_now(key, now)
+        if url is None:
+            # In a thread, because the first one loads boto3 and later ones may renew credentials.
+            url = await self._loading.once("sign " + key, self._sign, key, mime_type)
+            self._signed[key] = (now, url)
+            if len(self._signed) > _SIGNATURES_LIMIT:
+                self._signed.popitem(last=False)
         return url
+
+    def find_now(self, key: str, now: datetime) -> str | None:
+        """A URL that was signed within the hour; None: ask find(), which may wait."""
+        signed = self._signed.get(key)
+        if signed is None or not self._trusts_credentials(now):
+            return None
+        return signed[1] if _NO_TIME <= now - signed[0] < SIGNATURE_REUSED else None
+
+    def _trusts_credentials(self, now: datetime) -> bool:
+        seen_at = self._credentials_seen_at
+        return seen_at is not None and _NO_TIME <= now - seen_at < _CREDENTIALS_TRUSTED
 
     async def _look_at_credentials(self, now: datetime) -> None:
         """What was signed with credentials that are no longer in use may be dead: forget it."""

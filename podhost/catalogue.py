@@ -6,45 +6,26 @@ All methods may be called from any thread; those named load_ block on the databa
 """
 
 import gzip
-import hashlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
-
-from podhost.artwork import storage_key
-from podhost.audio import enclosure_url
-from podhost.catalogue_entries import (
-    ENTRY_BYTES,
-    IMMUTABLE_CACHE_CONTROL,
-    AudioTarget,
-    EpisodeAudio,
-    Feed,
-    Memory,
-    SideFile,
-)
+from podhost.catalogue_entries import ENTRY_BYTES, EpisodeAudio, Feed, Memory, SideFile
+from podhost.catalogue_rows import KnownShow as KnownShow
+from podhost.catalogue_rows import newest_episode_ids, read_episode, read_episodes, read_shows
 from podhost.changes import KEPT, changes_since, last_change
-from podhost.chapter_pictures import shown_chapters
-from podhost.errors import NotFound, Unavailable
-from podhost.formats import chapters as chapter_format
+from podhost.errors import Unavailable
 from podhost.instance import Instance
-from podhost.models import (
-    Artwork,
-    Audio,
-    Change,
-    Chapter,
-    Episode,
-    Show,
-    ShowSlug,
-    Snapshot,
-    Transcript,
-)
+from podhost.models import Snapshot
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from podhost.models import Change
 
 logger = logging.getLogger(__name__)
 
@@ -52,22 +33,11 @@ T = TypeVar("T")
 
 FOLLOW_SECONDS = 0.25
 _SLOWEST_FOLLOW_SECONDS = 5.0
+# Read before anybody asks: so many shows or episodes in a row, and of each show so many episodes.
 _AT_ONCE = 20
+_NEWEST = 20
 _SAFE = "%/:?#[]@!$&'()*+,;=~-._"
 _COMPLAINT_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class KnownShow:
-    """Where a slug leads: to its show, whose slug may be another one by now."""
-
-    show_id: str
-    slug: str
-    is_deleted: bool
-
-
-NO_EPISODE: Final = 404
-GONE: Final = 410
 
 
 class Catalogue:
@@ -87,8 +57,10 @@ class Catalogue:
         self.feeds = self._feeds.entries
         # Feeds whose Last-Modified has not come yet, by path.
         self._early: dict[str, Feed] = {}
-        # Slugs of shows whose feeds are to be read before anybody asks.
+        # Slugs of shows whose feeds and newest audio are to be read before anybody asks, and
+        # episodes that changed.
         self._ahead: list[str] = []
+        self._ahead_episodes: list[str] = []
         self._shows: dict[str, KnownShow] = {}
         self._slugs_of: dict[str, tuple[str, ...]] = {}
         self._lock = threading.Lock()
@@ -98,7 +70,7 @@ class Catalogue:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._failing_since: datetime | None = None
-        self._complained_at: datetime | None = None
+        self._complained_at: float | None = None
 
     # Reading from memory
 
@@ -209,118 +181,13 @@ class Catalogue:
         )
 
     def _read_episode(self, episode_id: str) -> EpisodeAudio:
-        with self._instance.database.read() as session:
-            found = session.execute(
-                select(Episode, Show.deleted_at)
-                .join(Show, Episode.show_id == Show.id)
-                .where(Episode.id == episode_id)
-            ).one_or_none()
-            if found is None:
-                return EpisodeAudio(404)
-            episode, show_deleted_at = found
-            rows = session.scalars(select(Audio).where(Audio.episode_id == episode_id)).all()
-        current = next((row for row in rows if row.replaced_at is None), None)
-        return EpisodeAudio(
-            _status(episode, show_deleted_at),
-            episode.show_id,
-            {str(row.revision): self._target(row, episode.show_id) for row in rows},
-            enclosure_url(self._instance.base_url, current)
-            if current is not None and current.purged_at is None
-            else None,
-        )
-
-    def _target(self, row: Audio, show_id: str) -> AudioTarget:
-        path = self._instance.storage.local_path(row.storage_key)
-        return AudioTarget(row, show_id, None if path is None else str(path))
+        return read_episode(self._instance, episode_id)
 
     def _read_side_file(self, path: str) -> SideFile:
-        parts = path.split("/")
-        if len(parts) == 4 and parts[1] == "artwork":
-            return self._read_artwork(parts[2], parts[3])
-        if len(parts) == 3 and parts[1] == "chapters" and parts[2].endswith(".json"):
-            return self._read_chapters(parts[2].removesuffix(".json"))
-        if len(parts) == 4 and parts[1] == "transcripts":
-            return self._read_transcript(parts[2], parts[3])
-        return SideFile(404)
+        # Loaded when somebody asks: the start is quicker without what reads chapters.
+        from podhost.side_files import read_side_file
 
-    def _read_artwork(self, artwork_id: str, file_name: str) -> SideFile:
-        with self._instance.database.read() as session:
-            artwork = session.get(Artwork, artwork_id)
-        known = {f"{size}.jpg": size for size, _ in artwork.sizes} if artwork is not None else {}
-        if artwork is None or file_name not in known:
-            return SideFile(404)
-        size = known[file_name]
-        return SideFile(
-            200,
-            body=self._stored(storage_key(artwork_id, size)),
-            etag=f'"{artwork_id}-{size}"'.encode("ascii"),
-            last_modified=artwork.created_at,
-            mime_type=artwork.mime_type,
-            cache_control=IMMUTABLE_CACHE_CONTROL,
-        )
-
-    def _read_chapters(self, episode_id: str) -> SideFile:
-        with self._instance.database.read() as session:
-            episode = session.get(
-                Episode,
-                episode_id,
-                options=(
-                    selectinload(Episode.show),
-                    selectinload(Episode.chapters).selectinload(Chapter.artwork),
-                ),
-            )
-        if episode is None:
-            return SideFile(404)
-        owners = (episode.id, episode.show_id)
-        status = _status(episode, episode.show.deleted_at)
-        if status != 200 or not episode.chapters:
-            return SideFile(status if status != 200 else 404, owner_ids=owners)
-        body = chapter_format.render_json_chapters(
-            shown_chapters(episode.chapters, self._instance.base_url),
-            title=episode.title,
-            podcast_name=episode.show.title,
-        )
-        return SideFile(
-            200,
-            body=body,
-            etag=b'"' + hashlib.sha256(body).hexdigest()[:32].encode("ascii") + b'"',
-            last_modified=episode.chapters_changed_at or episode.created_at,
-            mime_type=chapter_format.JSON_MIME_TYPE,
-            owner_ids=owners,
-        )
-
-    def _read_transcript(self, episode_id: str, file_name: str) -> SideFile:
-        transcript_id, _, extension = file_name.partition(".")
-        with self._instance.database.read() as session:
-            transcript = session.get(Transcript, transcript_id)
-            if (
-                transcript is None
-                or transcript.episode_id != episode_id
-                or transcript.extension != extension
-            ):
-                return SideFile(404)
-            episode = session.get_one(Episode, episode_id, options=(selectinload(Episode.show),))
-        owners = (episode.id, episode.show_id)
-        status = _status(episode, episode.show.deleted_at)
-        if status != 200:
-            return SideFile(status, owner_ids=owners)
-        return SideFile(
-            200,
-            body=self._stored(transcript.storage_key),
-            etag=b'"' + transcript.sha256.encode("ascii") + b'"',
-            last_modified=transcript.created_at,
-            mime_type=transcript.mime_type,
-            owner_ids=owners,
-        )
-
-    def _stored(self, key: str) -> bytes:
-        try:
-            with self._instance.storage.open(key) as source:
-                return source.readall()
-        except NotFound as error:
-            # The row says that it is there: a fault of ours, which `podhost check` explains.
-            logger.error("storage: %s is missing", key)
-            raise Unavailable("This file cannot be read at the moment.") from error
+        return read_side_file(self._instance, path)
 
     # Following the change log
 
@@ -362,10 +229,27 @@ class Catalogue:
         """Hold what there is room for before an outage begins; a few, so that changes go on."""
         ahead, self._ahead = self._ahead[:_AT_ONCE], self._ahead[_AT_ONCE:]
         for slug in ahead:
-            if (show := self._shows.get(slug)) and not (
-                show.is_deleted or self._feeds.is_half_full
-            ):
+            show = self._shows.get(slug)
+            if show is None or show.is_deleted:
+                continue
+            if not self._feeds.is_half_full:
                 self.load_feed(show)
+            if not self._episodes.is_half_full:
+                self._load_episodes(newest_episode_ids(self._instance, show.show_id, _NEWEST))
+        changed = self._ahead_episodes[:_AT_ONCE]
+        self._ahead_episodes = self._ahead_episodes[_AT_ONCE:]
+        if changed and not self._episodes.is_half_full:
+            self._load_episodes(changed)
+
+    def _load_episodes(self, episode_ids: Iterable[str]) -> None:
+        missing = [key for key in episode_ids if key not in self._episodes.entries]
+
+        def keep(found: dict[str, EpisodeAudio]) -> None:
+            for episode_id, entry in found.items():
+                self._episodes.put(episode_id, entry)
+
+        if missing:
+            self._load(lambda: read_episodes(self._instance, missing), keep)
 
     def catch_up(self) -> None:
         """Apply what the change log says since the last time. Raises Unavailable."""
@@ -388,8 +272,8 @@ class Catalogue:
                 self._seq = last
         self._seen_at = now
 
-    def _start_over(self, session: Session) -> None:
-        shows, slugs_of = _read_shows(session, None)
+    def _start_over(self, session: "Session") -> None:
+        shows, slugs_of = read_shows(session, None)
         with self._lock:
             self._rounds += 1
             self._shows = shows
@@ -397,8 +281,9 @@ class Catalogue:
             for memory in (self._feeds, self._episodes, self._unknown, self._sides):
                 memory.clear()
             self._ahead = [slug for slug, show in shows.items() if slug == show.slug]
+            self._ahead_episodes = []
 
-    def _apply(self, session: Session, changes: Iterable[Change]) -> None:
+    def _apply(self, session: "Session", changes: Iterable["Change"]) -> None:
         by_topic: dict[str, set[str]] = {"show": set(), "feed": set(), "episode": set()}
         for change in changes:
             by_topic.setdefault(change.topic, set()).add(change.key)
@@ -415,10 +300,12 @@ class Catalogue:
             # Read now, not when somebody asks: the database may be away by then.
             if episode_id in self._episodes.entries:
                 self._episodes.put(episode_id, self._read_episode(episode_id))
+            else:
+                self._ahead_episodes.append(episode_id)
         self._apply_feeds(session, by_topic["feed"])
 
-    def _apply_shows(self, session: Session, show_ids: set[str]) -> None:
-        shows, slugs_of = _read_shows(session, show_ids)
+    def _apply_shows(self, session: "Session", show_ids: set[str]) -> None:
+        shows, slugs_of = read_shows(session, show_ids)
         with self._lock:
             for show_id in show_ids:
                 for slug in self._slugs_of.pop(show_id, ()):
@@ -434,11 +321,15 @@ class Catalogue:
                 known is None or known.is_deleted or path != f"/{known.slug}/feed.xml"
             ):
                 self._feeds.drop(path)
+        alive = {show.show_id for show in shows.values() if not show.is_deleted}
         for episode_id, entry in list(self._episodes.entries.items()):
-            if entry.show_id in show_ids:
+            # Of a show, only its deletion matters to its audio, which stays here for the rest:
+            # the database may be away when somebody asks next.
+            is_as_before = entry.status == 200 and entry.show_id in alive
+            if entry.show_id in show_ids and not is_as_before:
                 self._episodes.drop(episode_id)
 
-    def _apply_feeds(self, session: Session, show_ids: set[str]) -> None:
+    def _apply_feeds(self, session: "Session", show_ids: set[str]) -> None:
         held = {feed.show_id for feed in self._feeds.entries.values()}
         for show_id in show_ids - held:
             self._ahead += self._slugs_of.get(show_id, ())[:1]
@@ -457,44 +348,13 @@ class Catalogue:
         """Say it at once, then once a minute, for as long as it lasts."""
         now = self._instance.now()
         self._failing_since = self._failing_since or now
-        if (
-            self._complained_at is None
-            or (now - self._complained_at).total_seconds() >= _COMPLAINT_SECONDS
-        ):
-            self._complained_at = now
+        # By a clock that nobody sets.
+        moment = time.monotonic()
+        if self._complained_at is None or moment - self._complained_at >= _COMPLAINT_SECONDS:
+            self._complained_at = moment
             logger.warning(
                 "change log: cannot be followed since %s (%s); serving what is in memory",
                 self._failing_since.isoformat(timespec="seconds"),
                 error,
                 exc_info=None if isinstance(error, Unavailable) else error,
             )
-
-
-def _read_shows(
-    session: Session, show_ids: set[str] | None
-) -> tuple[dict[str, KnownShow], dict[str, tuple[str, ...]]]:
-    """Shows by slug, old slugs too, and slugs by show; of all shows or of those given."""
-    current = select(Show.id, Show.slug, Show.deleted_at)
-    former = select(ShowSlug.slug, ShowSlug.show_id)
-    if show_ids is not None:
-        current = current.where(Show.id.in_(show_ids))
-        former = former.where(ShowSlug.show_id.in_(show_ids))
-    known = {
-        show_id: KnownShow(show_id, slug, deleted_at is not None)
-        for show_id, slug, deleted_at in session.execute(current)
-    }
-    shows = {slug: known[show_id] for slug, show_id in session.execute(former) if show_id in known}
-    # A slug in use wins over the same slug of long ago.
-    shows.update((show.slug, show) for show in known.values())
-    slugs_of: dict[str, list[str]] = {}
-    for slug, show in shows.items():
-        slugs_of.setdefault(show.show_id, []).append(slug)
-    return shows, {show_id: tuple(slugs) for show_id, slugs in slugs_of.items()}
-
-
-def _status(episode: Episode, show_deleted_at: datetime | None) -> int:
-    """200 for what listeners may have, 410 for what they once could, 404 for all else."""
-    if show_deleted_at or episode.deleted_at or episode.status == "withdrawn":
-        # A draft that nobody could ever hear is not "gone".
-        return GONE if episode.published_at or episode.status == "withdrawn" else NO_EPISODE
-    return 200 if episode.status == "published" else NO_EPISODE

@@ -8,11 +8,10 @@ import threading
 from collections import OrderedDict
 from datetime import datetime
 from email.utils import formatdate
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from podhost.models import Audio, Snapshot
-
-Headers = tuple[tuple[bytes, bytes], ...]
+from podhost.ready_answers import Answer, HeaderBlock, Headers
 
 FEED_CACHE_CONTROL = b"public, max-age=300, stale-while-revalidate=600"
 # Shared caches may not keep audio, or listeners behind them would not be counted; the bytes
@@ -29,6 +28,8 @@ EXPOSE_FEED = (b"access-control-expose-headers", b"ETag, Link")
 
 # What an entry costs beside its body: the object, its headers, its key.
 ENTRY_BYTES = 3000
+# The same for a feed, which has four answers ready.
+FEED_BYTES = 5000
 
 
 class Entry(Protocol):
@@ -103,15 +104,15 @@ class Memory(Generic[E]):
 
 
 class Feed:
-    """A snapshot as polls get it: bodies, validators, and ready-made starts of the answers.
+    """A snapshot as polls get it: bodies, validators, and the answers, ready to be sent.
 
-    The starts are ASGI messages that every poll shares; nobody may change them.
+    `whole` and `unchanged` are the answers 200 and 304, each by whether gzip is accepted; the
+    200 without gzip comes without its body, which is unpacked when somebody asks for it.
     """
 
     __slots__ = (
-        "body_gzip", "body_identity", "etag_gzip", "etag_identity", "identity_bytes",
-        "is_early", "last_modified", "links", "message_gzip", "path", "show_id", "size_bytes",
-        "start_304_gzip", "start_304_identity", "start_gzip", "start_identity", "was_used",
+        "body_gzip", "body_identity", "etags", "identity_bytes", "is_early", "last_modified",
+        "links", "path", "show_id", "size_bytes", "unchanged", "was_used", "whole",
     )  # fmt: skip
 
     def __init__(self, snapshot: Snapshot, path: str, links: bytes, now: datetime) -> None:
@@ -119,59 +120,57 @@ class Feed:
         self.show_id = snapshot.show_id
         self.links = links
         self.body_gzip = bytes(snapshot.body_gzip)
-        self.message_gzip = {"type": "http.response.body", "body": self.body_gzip}
         self.body_identity: bytes | None = None
         # gzip keeps the size of what it holds in its last four bytes (RFC 1952 2.3.1).
         self.identity_bytes = int.from_bytes(self.body_gzip[-4:], "little")
-        self.size_bytes = len(self.body_gzip) + ENTRY_BYTES
+        self.size_bytes = len(self.body_gzip) + FEED_BYTES
         self.was_used = False
         digest = snapshot.sha256[:32].encode("ascii")
         # A strong tag belongs to one coding only (RFC 9110 8.8.3.3).
-        self.etag_identity = b'"' + digest + b'"'
-        self.etag_gzip = b'"' + digest + b'-gzip"'
+        self.etags = {False: b'"' + digest + b'"', True: b'"' + digest + b'-gzip"'}
         self.last_modified = int(snapshot.last_modified.timestamp())
         self.date_answers(now)
 
     def date_answers(self, now: datetime) -> None:
-        """Make the starts of the answers, with Last-Modified unless that lies ahead of `now`.
+        """Make the answers, with Last-Modified unless that lies ahead of `now`.
 
         Snapshots of the same second are dated a second apart, and a date in the future must not
         be sent (RFC 9110 8.8.2.1): until it has come, the ETag alone has to do.
         """
         self.is_early = self.last_modified > now.timestamp()
         dated = () if self.is_early else ((b"last-modified", http_date(self.last_modified)),)
-        self.start_304_gzip = self._start(304, self.etag_gzip, dated)
-        self.start_304_identity = self._start(304, self.etag_identity, dated)
+        self.unchanged = {
+            is_gzip: Answer(304, self._block(is_gzip, dated)) for is_gzip in (False, True)
+        }
         described = (
             *dated,
             (b"content-type", b"application/rss+xml; charset=utf-8"),
             (b"link", self.links),
             EXPOSE_FEED,
         )
-        self.start_identity = self._start(
-            200, self.etag_identity, (*described, _length(self.identity_bytes))
-        )
-        coding = (b"content-encoding", b"gzip")
-        self.start_gzip = self._start(
-            200, self.etag_gzip, (*described, coding, _length(len(self.body_gzip)))
-        )
+        coded = (*described, (b"content-encoding", b"gzip"), _length(len(self.body_gzip)))
+        plain = (*described, _length(self.identity_bytes))
+        self.whole = {
+            True: Answer(200, self._block(True, coded), body=self.body_gzip),
+            False: Answer(200, self._block(False, plain)),
+        }
 
-    def _start(self, status: int, etag: bytes, more: Headers) -> dict[str, Any]:
-        headers = (
-            (b"etag", etag),
+    def _block(self, is_gzip: bool, more: Headers) -> HeaderBlock:
+        return HeaderBlock(
+            (b"etag", self.etags[is_gzip]),
             (b"cache-control", FEED_CACHE_CONTROL),
             (b"vary", b"Accept-Encoding"),
             ALLOW_ANY_ORIGIN,
+            *more,
         )
-        return {"type": "http.response.start", "status": status, "headers": headers + more}
 
 
 class AudioTarget:
     """One revision of an episode's audio as listeners get it. Sizes are bytes, times seconds."""
 
     __slots__ = (
-        "body_headers", "etag", "facts", "file_name", "headers", "is_purged", "last_modified",
-        "mime_type", "path", "show_id", "size_bytes", "storage_key",
+        "bare", "etag", "facts", "file_name", "is_purged", "last_modified", "mime_type", "path",
+        "show_id", "size_bytes", "storage_key", "with_body",
     )  # fmt: skip
 
     def __init__(self, audio: Audio, show_id: str, path: str | None) -> None:
@@ -195,7 +194,7 @@ class AudioTarget:
             audio.duration_ms,
         )
         # What all answers have in common, and what those with a body (or to HEAD) have.
-        self.headers: Headers = (
+        self.bare = HeaderBlock(
             (b"etag", self.etag),
             (b"last-modified", http_date(self.last_modified)),
             (b"cache-control", AUDIO_CACHE_CONTROL),
@@ -203,8 +202,8 @@ class AudioTarget:
             ALLOW_ANY_ORIGIN,
             EXPOSE_AUDIO,
         )
-        self.body_headers: Headers = (
-            *self.headers,
+        self.with_body = HeaderBlock(
+            *self.bare.headers,
             (b"content-type", audio.mime_type.encode("ascii")),
             # A proxy that swallows the whole file at once would hide what the listener took.
             (b"x-accel-buffering", b"no"),
@@ -242,8 +241,7 @@ class SideFile:
     """
 
     __slots__ = (
-        "body", "etag", "headers", "last_modified", "owner_ids", "size_bytes", "status",
-        "was_used",
+        "block", "body", "etag", "last_modified", "owner_ids", "size_bytes", "status", "was_used",
     )  # fmt: skip
 
     def __init__(
@@ -264,7 +262,7 @@ class SideFile:
         self.owner_ids = owner_ids
         self.size_bytes = len(body) + ENTRY_BYTES
         self.was_used = False
-        self.headers: Headers = (
+        self.block = HeaderBlock(
             (b"etag", etag),
             (b"last-modified", http_date(self.last_modified)),
             (b"cache-control", cache_control),

@@ -3,6 +3,7 @@
 It writes no chapter, and leaves alone what a host's own chapters link to.
 """
 
+import time
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import ExitStack
 from datetime import datetime
@@ -22,6 +23,7 @@ from podhost.artwork import (
     prepare_artwork,
 )
 from podhost.errors import Invalid
+from podhost.formats.artwork import LONGEST_SECONDS
 from podhost.formats.audio import TagChapter
 from podhost.formats.chapters import Chapter
 from podhost.models import Artwork
@@ -30,10 +32,13 @@ from podhost.storage import Storage
 
 # Each is rendered in a child process of its own, while an upload waits.
 PICTURE_LIMIT = 100
+# For all pictures of a file together: a hostile one may take its time over each of them.
+PICTURES_SECONDS = 60.0
 # Chapter pictures are small on a telephone.
 SHOWN_PIXELS = 600
 # The probe says the same of what is no picture at all.
 UNUSABLE = "Some chapter pictures in the file could not be used and were left out."
+TOO_SLOW = "The pictures of the chapters take too long to make; only the first ones are kept."
 TOO_MANY = f"The chapters have more than {PICTURE_LIMIT} pictures; only the first ones are kept."
 
 
@@ -51,10 +56,17 @@ def prepare_chapter_pictures(
     made = {cover.source_sha256: cover} if cover is not None else {}
     new = [sha256 for sha256 in wanted if sha256 not in made]
     warnings = [TOO_MANY] if len(new) > PICTURE_LIMIT else []
+    deadline = time.monotonic() + PICTURES_SECONDS
     with ExitStack() as undo:
         for sha256 in new[:PICTURE_LIMIT]:
+            seconds = min(LONGEST_SECONDS, deadline - time.monotonic())
+            if seconds <= 0:
+                warnings.append(TOO_SLOW)
+                break
             try:
-                made[sha256] = prepare_artwork(storage, wanted[sha256], is_square=False)
+                made[sha256] = prepare_artwork(
+                    storage, wanted[sha256], is_square=False, wall_seconds=seconds
+                )
                 undo.callback(discard_artwork, storage, made[sha256])
             except Invalid:
                 warnings.append(UNUSABLE)

@@ -4,12 +4,13 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 
 from lxml import etree
 from sqlalchemy import or_, select
 
-from podhost import sweep
+from podhost import edge_walk, sweep
 from podhost.artwork import storage_key
 from podhost.audio import enclosure_url
 from podhost.errors import NotFound, PodhostError
@@ -45,7 +46,7 @@ def check_instance(
         shows = [get_show(session, show_slug)] if show_slug else list(list_shows(session))
     problems: list[str] = []
     for show in shows:
-        problems += _settled_feed_problems(instance, show, patience_seconds)
+        problems += _settled(partial(_feed_problems, instance, show), patience_seconds)
         problems += _artwork_problems(instance, show)
     files = list(_stored_files(instance, [show.id for show in shows]))
     total = sum(size_bytes for _, _, size_bytes, _ in files)
@@ -56,13 +57,14 @@ def check_instance(
         progress(done, total)
     if show_slug is None:
         problems += _general_problems(instance)
+        problems += _settled(partial(_edge_problems, instance), patience_seconds)
     shows_text = "1 show" if len(shows) == 1 else f"{len(shows)} shows"
     return problems, f"All is well: {shows_text}, {len(files)} files, {total} bytes checked."
 
 
-def _settled_feed_problems(instance: Instance, show: Show, patience_seconds: float) -> list[str]:
+def _settled(look: Callable[[], Iterator[str]], patience_seconds: float) -> list[str]:
     deadline = time.monotonic() + patience_seconds
-    while (problems := list(_feed_problems(instance, show))) and time.monotonic() < deadline:
+    while (problems := list(look())) and time.monotonic() < deadline:
         time.sleep(_LOOK_AGAIN_SECONDS)
     return problems
 
@@ -199,3 +201,13 @@ def _general_problems(instance: Instance) -> Iterator[str]:
         )
         for episode in due:
             yield f"{episode.title!r} should have been published at {episode.published_at}."
+
+
+def _edge_problems(instance: Instance) -> Iterator[str]:
+    for difference in edge_walk.find_differences(instance, is_deep=True):
+        remedy = (
+            "delete it from the storage and restart the worker, which writes it again"
+            if difference.is_hidden
+            else "the worker mends it within an hour, or when it is restarted; is one running?"
+        )
+        yield f"Static edge: {difference.key} {difference.what}; {remedy}."

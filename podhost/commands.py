@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,16 @@ from podhost.episodes import EpisodeInput, create_episode, episode_problems, lis
 from podhost.errors import Invalid
 from podhost.feeds import find_snapshot, render_show, snapshot_body
 from podhost.folders import (
+    Plan,
     Progress,
     apply_plan,
     describe,
     find_shows,
+    folder_turn,
     plan_show,
     watch_folder,
 )
+from podhost.formats.front_matter import shown
 from podhost.instance import Instance
 from podhost.intake import Intake
 from podhost.people import CreditInput
@@ -34,6 +38,8 @@ Say = Callable[[str], None]
 
 # Whose tokens are made before anybody has an account.
 OWNER_EMAIL = "owner@podhost.example"
+# How often a folder is published anew because others change the same show meanwhile.
+_TRIES = 5
 
 
 def make_show(instance: Instance, *, artwork: Path | None, **given: Any) -> ShowAnswer:
@@ -137,14 +143,33 @@ def publish_folder(
     """
     is_well = True
     for show_folder in find_shows(folder):
-        plan = plan_show(
-            instance.database, show_folder, base_url=instance.base_url, now=instance.now()
-        )
-        for line in describe(plan):
-            say(line)
-        is_well = is_well and not plan.problems
         if dry_run:
+            is_well = not _planned(instance, show_folder, say).problems and is_well
             continue
+        wait = f"{shown(show_folder.name)}: another podhost is publishing this folder; waiting."
+        with folder_turn(show_folder, partial(say, wait)):
+            is_well = _publish_show(instance, show_folder, say, bar) and is_well
+    if not dry_run:
+        worker.run_due_jobs(instance)
+    return is_well
+
+
+def _planned(instance: Instance, folder: Path, say: Say) -> Plan:
+    plan = plan_show(instance.database, folder, base_url=instance.base_url, now=instance.now())
+    for line in describe(plan):
+        say(line)
+    return plan
+
+
+def _publish_show(
+    instance: Instance,
+    folder: Path,
+    say: Say,
+    bar: Callable[[], AbstractContextManager[Progress | None]],
+) -> bool:
+    """Publish one show; again, when somebody else changed it between the plan and the deed."""
+    for tries_left in reversed(range(_TRIES)):
+        plan = _planned(instance, folder, say)
         with bar() if plan.has_work else nullcontext() as progress:
             result = apply_plan(
                 instance.database,
@@ -156,10 +181,10 @@ def publish_folder(
             )
         for line in result.lines:
             say(line)
-        is_well = is_well and result.is_well
-    if not dry_run:
-        worker.run_due_jobs(instance)
-    return is_well
+        if not (result.is_outrun and tries_left):
+            break
+        say("The show was changed by somebody else at the same moment; looking again.")
+    return result.is_well and not plan.problems
 
 
 def watch_folder_and_publish(

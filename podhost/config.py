@@ -4,6 +4,7 @@ A wrong value stops the start with one sentence that names the setting.
 """
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -78,6 +79,10 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return read
 
 
+def _switch(value: str) -> bool:
+    return _one_of("on", "off")(value) == "on"
+
+
 def _networks(value: str) -> tuple[str, ...]:
     networks = tuple(value.replace(",", " ").split())
     for network in networks:
@@ -88,6 +93,14 @@ def _networks(value: str) -> tuple[str, ...]:
                 f"{network!r} is not an address or a network like 10.0.0.0/8"
             ) from None
     return networks
+
+
+def _accelerator(value: str) -> str:
+    if value == "x-sendfile":
+        return value
+    if re.fullmatch(r"/([A-Za-z0-9_-][A-Za-z0-9._-]*/)+", value):
+        return value
+    raise ValueError("it must be x-sendfile, or an internal location of nginx such as /protected/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +157,13 @@ SETTINGS: tuple[Setting, ...] = (
         "With S3: a public or CDN address in front of the bucket's prefix; listeners are "
         "redirected there instead of to a presigned URL.",
     ),
+    Setting(
+        "audio_accel",
+        _accelerator,
+        "",
+        "With storage in a folder: leave sending audio to the proxy in front. An internal location "
+        "of nginx such as /protected/ (X-Accel-Redirect), or x-sendfile. Empty: podhost sends it.",
+    ),
     Setting("host", _text, "127.0.0.1", "Address to listen on; 0.0.0.0 for every network."),
     Setting("port", _number(0, 65535), "8000", "Port to listen on; 0 picks a free one."),
     Setting(
@@ -158,6 +178,13 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         "WebSub hubs that feeds name, separated by spaces.",
     ),
+    Setting(
+        "static_edge",
+        _switch,
+        "off",
+        "on: feeds, chapters, transcripts and artwork are also kept as plain files under public/ "
+        "in the storage, for nginx, Caddy or a CDN to answer with.",
+    ),
     Setting("max_upload_mb", _number(1, 100_000), "1024", "Largest audio file taken, in MB."),
     Setting(
         "memory_cache_mb",
@@ -170,6 +197,56 @@ SETTINGS: tuple[Setting, ...] = (
         _number(1, 600),
         "15",
         "A connection that has not sent a whole request header by then is closed.",
+    ),
+    Setting(
+        "max_header_kb",
+        _number(4, 1024),
+        "64",
+        "Largest request header taken, in KB; a longer one is answered 431.",
+    ),
+    Setting(
+        "max_headers",
+        _number(20, 10_000),
+        "100",
+        "Most header lines of one request; more are answered 431.",
+    ),
+    Setting(
+        "upload_pause_seconds",
+        _number(2, 3600),
+        "60",
+        "An upload that stands still for so long, or is slower than 1 KB/s for long, is given up.",
+    ),
+    Setting(
+        "listener_pause_seconds",
+        _number(5, 86_400),
+        "600",
+        "A listener who takes nothing of an answer for so long is disconnected.",
+    ),
+    Setting(
+        "max_connections",
+        _number(10, 1_000_000),
+        "10000",
+        "Most open connections, per process; beyond, those that are idle longest are closed.",
+    ),
+    Setting(
+        "max_connections_per_address",
+        _number(0, 1_000_000),
+        "1000",
+        "Most open connections from one address (or IPv6 /64), per process; 0: no limit. "
+        "Proxies that are trusted, and 127.0.0.1 and ::1, have none.",
+    ),
+    Setting(
+        "api_requests_per_minute",
+        _number(0, 10_000_000),
+        "6000",
+        "Calls of the API from one address, and with one token, per process; beyond, 429. "
+        "0: no limit.",
+    ),
+    Setting(
+        "failed_logins_per_minute",
+        _number(0, 1_000_000),
+        "20",
+        "Wrong tokens or passwords from one address, per process; beyond, 429. 0: no limit.",
     ),
     Setting(
         "shutdown_seconds",
@@ -198,13 +275,23 @@ class Settings:
     base_url: str
     audio_delivery: str
     audio_url: str
+    audio_accel: str
     host: str
     port: int
     trusted_proxies: tuple[str, ...]
     hubs: tuple[str, ...]
+    static_edge: bool
     max_upload_mb: int
     memory_cache_mb: int
     header_timeout_seconds: int
+    max_header_kb: int
+    max_headers: int
+    upload_pause_seconds: int
+    listener_pause_seconds: int
+    max_connections: int
+    max_connections_per_address: int
+    api_requests_per_minute: int
+    failed_logins_per_minute: int
     shutdown_seconds: int
     metrics_token: str
     log_level: str

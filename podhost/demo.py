@@ -5,7 +5,7 @@ from pathlib import Path
 
 from podhost import accounts, worker
 from podhost.commands import all_episodes, all_shows, publish_folder
-from podhost.errors import Unavailable
+from podhost.errors import Conflict, Unavailable
 from podhost.folders import find_shows
 from podhost.instance import Instance
 
@@ -28,7 +28,11 @@ def prepare_demo(instance: Instance, *, say: Callable[[str], None]) -> None:
     # The port may be another than last time, and with it every address in the feed.
     worker.run_sweep(instance, is_first=True)
     worker.run_due_jobs(instance)
-    password, secret = _account_and_token(instance)
+    try:
+        password, secret = _account_and_token(instance)
+    except Conflict:
+        # Another demo on the same database made the account at the same moment.
+        password, secret = _account_and_token(instance)
     slugs = {folder.name for folder in find_shows(demo_folder())}
     show = next(show for show in all_shows(instance) if show.slug in slugs)
     newest = next(episode for episode in all_episodes(instance, show.slug) if episode.audio)

@@ -56,6 +56,8 @@ class Record(msgspec.Struct, omit_defaults=True, gc=False):
     `t` is the start of the request in ms since 1970; `start` the first byte position sent;
     `sent` the body bytes handed to the network, which overstates what arrived; `range` the
     request's own header; `purpose` and `referer` are empty but for preloads and web players.
+    `sender` is empty, or "proxy" where the bytes were left to the proxy in front: then `sent` is
+    0, for nobody here knows it, and `status`, `start` and `range` say what was asked for.
     """
 
     kind: str
@@ -76,6 +78,7 @@ class Record(msgspec.Struct, omit_defaults=True, gc=False):
     range: str = ""
     purpose: str = ""
     referer: str = ""
+    sender: str = ""
 
 
 class RequestSpool:
@@ -192,10 +195,11 @@ class RequestSpool:
         """Lines of the oldest pending records; few at once, to let the event loop have its turn."""
         pending = self._pending
         batch = [pending.popleft() for _ in range(min(len(pending), _ENCODED_AT_ONCE))]
+        # At once, which is ten times cheaper than one by one.
+        self.counts.update([(record.kind, record.status) for record in batch])
         for record in batch:
-            key = (record.kind, record.status)
-            self.counts[key] += 1
-            self.sent_bytes[key] += record.sent
+            if record.sent:
+                self.sent_bytes[record.kind, record.status] += record.sent
         return self._encoder.encode_lines(batch) if batch else b""
 
     def _drop_surplus(self) -> None:

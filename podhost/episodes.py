@@ -7,10 +7,11 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from podhost import fields
@@ -23,7 +24,7 @@ from podhost.errors import Conflict, Gone, Invalid, NotFound
 from podhost.formats.chapters import Chapter, normalise_chapters
 from podhost.formats.markdown import render_notes
 from podhost.formats.text import LONGEST_GUID, is_guid, slugify
-from podhost.models import Artwork, Credit, Episode, EpisodeSlug, Show
+from podhost.models import Artwork, Audio, Credit, Episode, EpisodeSlug, Show
 from podhost.models import Chapter as ChapterRow
 from podhost.people import CreditInput, set_credits
 from podhost.shows import touch_show
@@ -265,19 +266,30 @@ def touch_episode(session: Session, episode: Episode, *, now: datetime) -> None:
 
 def episode_problems(episode: Episode) -> list[str]:
     """What keeps the episode from being published, each with what to do about it."""
-    if episode.audio is None:
+    return _audio_problems(episode.audio)
+
+
+def _audio_problems(audio: Audio | Row[Any] | None) -> list[str]:
+    if audio is None:
         return ["The episode has no audio yet; add the audio file first."]
-    return [episode.audio.problem] if episode.audio.problem else []
+    return [audio.problem] if audio.problem else []
 
 
 def episode_warnings(episode: Episode) -> list[str]:
     """What keeps it a draft, what was repaired and what apps will not show as it is."""
-    warnings = episode_problems(episode)
-    if episode.audio is not None:
-        warnings += episode.audio.warnings
+    return row_warnings(episode.show, episode, episode.audio)
+
+
+def row_warnings(
+    show: Show, episode: Episode | Row[Any], audio: Audio | Row[Any] | None
+) -> list[str]:
+    """The same for rows that were read as columns."""
+    warnings = _audio_problems(audio)
+    if audio is not None:
+        warnings += audio.warnings
     if len(episode.title) > 255:
         warnings.append("The title has more than 255 characters; the feed shows the first ones.")
-    if episode.show.show_type == "serial" and not episode.number and episode.episode_type == "full":
+    if show.show_type == "serial" and not episode.number and episode.episode_type == "full":
         warnings.append("The show is serial: Apple Podcasts asks for an episode number.")
     return warnings
 

@@ -60,7 +60,27 @@ class TooLarge(PodhostError):
     code = "too_large"
 
 
+class Unsupported(PodhostError):
+    """The input comes in a form that is not read here."""
+
+    code = "unsupported"
+
+
+class TooManyRequests(PodhostError):
+    """The same address or token asks too often; `wait_seconds` later there is room again."""
+
+    code = "too_many_requests"
+
+    def __init__(self, message: str, wait_seconds: float) -> None:
+        super().__init__(message)
+        self.wait_seconds = wait_seconds
+
+
 class Unavailable(PodhostError):
     """A part that podhost needs (database, storage) does not answer; trying again may help."""
 
     code = "unavailable"
+
+
+class Uncertain(Unavailable):
+    """The answer to a commit was lost: the change may be stored, or may still come to be."""

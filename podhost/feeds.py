@@ -10,8 +10,9 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import Row, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from podhost import __version__
@@ -258,7 +259,7 @@ def _feed_episode(
     )
 
 
-def chapters_url(base_url: str, episode: Episode) -> str:
+def chapters_url(base_url: str, episode: Episode | Row[Any]) -> str:
     """Where the episode's JSON chapters are."""
     return f"{base_url}/chapters/{episode.id}.json"
 

@@ -3,13 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import cast
+
+from sqlalchemy import Table, insert, select, update
 
 from podhost.config import Settings
 from podhost.db import Database
-from podhost.errors import Invalid
+from podhost.errors import Conflict, Invalid
 from podhost.models import Fact
 from podhost.storage import Storage, open_storage
 
+_FACTS = cast(Table, Fact.__table__)
 _BASE_URL = "base_url"
 
 
@@ -52,15 +56,35 @@ def adopt_base_url(instance: Instance, *, serving: bool) -> None:
     """Settle the base URL where the operator has not set one.
 
     The process that serves knows its port and leaves the address in the database; a worker or a
-    command beside it takes it from there, so that all of them print the same links.
+    command beside it takes it from there, so that all of them print the same links. Of two
+    servers that leave the first address at the same moment, one wins and the other takes it over.
     """
     if instance.settings.has_own_base_url:
         return
-    if serving:
-        with instance.database.write() as session:
-            session.merge(Fact(name=_BASE_URL, value=instance.base_url))
-        return
+    known = _known_base_url(instance)
+    if serving and known != instance.base_url:
+        try:
+            _leave_base_url(instance)
+        except Conflict:
+            known = _known_base_url(instance)
+        else:
+            return
+    instance.base_url = known or instance.base_url
+
+
+# Both speak of the table and not of its class: before the first request is answered, what
+# SQLAlchemy prepares for its classes takes longer than the statements.
+
+
+def _known_base_url(instance: Instance) -> str | None:
     with instance.database.read() as session:
-        fact = session.get(Fact, _BASE_URL)
-    if fact is not None:
-        instance.base_url = fact.value
+        return session.scalar(select(_FACTS.c.value).where(_FACTS.c.name == _BASE_URL))
+
+
+def _leave_base_url(instance: Instance) -> None:
+    """Raises Conflict when another server leaves the first one at the same moment."""
+    with instance.database.write() as session:
+        changed = update(_FACTS).where(_FACTS.c.name == _BASE_URL).values(value=instance.base_url)
+        # rowcount is of cursors only, and this statement always has one.
+        if not session.connection().execute(changed).rowcount:
+            session.execute(insert(_FACTS).values(name=_BASE_URL, value=instance.base_url))

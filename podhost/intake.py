@@ -15,6 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from podhost.artwork import PreparedArtwork, discard_artwork, prepare_artwork
 from podhost.audio import PreparedAudio, prepare_audio, prepare_stored_audio
 from podhost.db import Database
+from podhost.errors import PodhostError, Uncertain
 from podhost.models import Artwork, Audio, Transcript
 from podhost.storage import Storage
 from podhost.transcripts import PreparedTranscript, prepare_transcripts
@@ -26,8 +27,9 @@ class Intake:
     """What was stored for rows that are not written yet.
 
     Use it around the preparing and the write transaction. When the block raises, every stored
-    file that no row knows is deleted. It looks, because a commit may have happened although its
-    answer was lost; where it cannot look, it leaves the files to the sweep.
+    file that no row knows is deleted. It looks, because the rows may have been written before
+    the block failed. Where it cannot look, or where a commit may still come to be although its
+    answer was lost, it leaves the files to the sweep.
     """
 
     def __init__(self, database: Database, storage: Storage) -> None:
@@ -45,7 +47,7 @@ class Intake:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is not None:
+        if kind is not None and not isinstance(error, Uncertain):
             self.take_back()
 
     def take_back(self) -> None:
@@ -56,9 +58,13 @@ class Intake:
                     is_known = session.scalar(select(column).where(column == row_id)) is not None
                 if not is_known:
                     discard()
-            except Exception:
+            except Exception as failure:
                 # What the block raised is what the caller must see.
-                log.exception("a file could not be taken back; the sweep will remove it")
+                log.warning(
+                    "a file could not be taken back; the sweep will remove it: %s",
+                    failure,
+                    exc_info=None if isinstance(failure, PodhostError) else failure,
+                )
 
     def audio(self, path: Path, *, file_name: str, sha256: str) -> PreparedAudio:
         """Probe and store a received file, which is given up. Raises Invalid with a sentence."""

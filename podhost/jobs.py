@@ -8,15 +8,19 @@ idempotent.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, and_, delete, func, not_, or_, select, text, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from podhost.models import Job
 
-LEASE = timedelta(seconds=30)
+if TYPE_CHECKING:
+    from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
+    from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
+
+# A killed worker's job waits for so long; a living one renews its lease three times as often.
+LEASE = timedelta(seconds=10)
 # Nobody is given a longer lease; one that ends later was written by a clock that has been set back
 # since. The rest is for machines whose clocks differ.
 _LONGEST_LEASE = LEASE + timedelta(minutes=10)
@@ -32,11 +36,11 @@ def enqueue(session: Session, kind: str, key: str, *, now: datetime, run_at: dat
     Where the same work is waiting already, the two become one, at the earlier time. The row is
     locked until this transaction ends, so that no worker can start it before it sees the change.
     """
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-    statement = insert(Job).values(
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    statement = _insert_for(is_sqlite).values(
         kind=kind, key=key, status="waiting", run_at=run_at, attempts=0, created_at=now
     )
-    earlier = func.min if insert is sqlite_insert else func.least
+    earlier = func.min if is_sqlite else func.least
     session.execute(
         statement.on_conflict_do_update(
             index_elements=[Job.kind, Job.key],
@@ -46,6 +50,17 @@ def enqueue(session: Session, kind: str, key: str, *, now: datetime, run_at: dat
             set_={"run_at": earlier(Job.run_at, statement.excluded.run_at)},
         )
     )
+
+
+def _insert_for(is_sqlite: bool) -> "PostgresqlInsert | SqliteInsert":
+    # Only the dialect in use is loaded: the other one would make every start longer.
+    if is_sqlite:
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert(Job)
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(Job)
 
 
 def claim(session: Session, *, kinds: Sequence[str], owner: str, now: datetime) -> Job | None:
@@ -75,6 +90,7 @@ def claim(session: Session, *, kinds: Sequence[str], owner: str, now: datetime) 
         return None
     if job.attempts >= MAX_ATTEMPTS:
         # Its worker died each time; a job that kills workers must not go round for ever.
+        clear_failed(session, job.kind, job.key)
         job.status, job.lease_owner, job.lease_until = "failed", None, None
         job.error = job.error or "The worker died each time it did this."
         session.flush()
@@ -109,6 +125,8 @@ def retry(
     What gave up stays in the table, with its error, until the same work is done well.
     """
     if job.attempts >= MAX_ATTEMPTS and not is_outage:
+        # One line for each work, however often it is tried anew.
+        clear_failed(session, job.kind, job.key)
         session.execute(
             update(Job)
             .where(*_mine(job))
@@ -144,6 +162,14 @@ def count_by_status(session: Session) -> dict[str, int]:
     """How many jobs there are in each status, for the metrics."""
     rows = session.execute(select(Job.status, func.count()).group_by(Job.status))
     return {status: count for status, count in rows}
+
+
+def latest_seconds(session: Session, now: datetime) -> float:
+    """For how long the job that is due longest has been waiting; 0 when none is due."""
+    due_at = session.scalar(
+        select(func.min(Job.run_at)).where(Job.status == "waiting", Job.run_at <= now)
+    )
+    return (now - due_at).total_seconds() if due_at is not None else 0.0
 
 
 def list_failed(session: Session) -> Sequence[Job]:

@@ -12,6 +12,8 @@ T = TypeVar("T")
 
 # What may wait at once; beyond, a quick 503 is the kinder answer.
 WAITING_LIMIT = 1000
+# How long anybody waits. The read goes on, and whoever asks later may find it done.
+PATIENCE_SECONDS = 20.0
 
 
 class Loading:
@@ -22,7 +24,10 @@ class Loading:
         self._running: dict[str, asyncio.Future[Any]] = {}
 
     async def once(self, key: str, read: Callable[..., T], *arguments: object) -> T:
-        """The result of `read(*arguments)`; who asks for `key` meanwhile gets the same one."""
+        """The result of `read(*arguments)`; who asks for `key` meanwhile gets the same one.
+
+        Raises Unavailable when that takes too long.
+        """
         future: asyncio.Future[T] | None = self._running.get(key)
         if future is None:
             if len(self._running) >= WAITING_LIMIT:
@@ -32,7 +37,10 @@ class Loading:
             self._running[key] = future
             future.add_done_callback(partial(self._finished, key))
         # A listener who hangs up must not take the answer from the others.
-        return await asyncio.shield(future)
+        try:
+            return await asyncio.wait_for(asyncio.shield(future), PATIENCE_SECONDS)
+        except TimeoutError:
+            raise Unavailable("The database or the storage takes too long to answer.") from None
 
     def _finished(self, key: str, future: "asyncio.Future[Any]") -> None:
         del self._running[key]

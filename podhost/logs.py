@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -17,6 +18,9 @@ from podhost.db import parse_url
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 _HIDDEN = "[hidden]"
+_SECRETS_OF_BOTO3 = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+# uvicorn's line about each request that is no HTTP: anybody may send them, and they are counted.
+_NO_HTTP = "Invalid HTTP request received."
 # The value ends where the JSON string, the header or the query parameter does.
 _SECRETS = (
     re.compile(r"(?<=://)[^/@\s\"]*:[^/@\s\"]+(?=@)"),
@@ -54,6 +58,8 @@ class _Formatter(JsonFormatter):
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    if record.msg == _NO_HTTP:
+        return False
     # uvicorn logs a traceback for every answer that the end of the server cut short; that is
     # how a shutdown with slow listeners ends, not a fault.
     return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
@@ -84,4 +90,5 @@ def _secret_values(settings: Settings) -> list[str]:
         for setting in SETTINGS
         if setting.is_secret and setting.name != "database_url"
     ]
+    values += [os.environ.get(name, "") for name in _SECRETS_OF_BOTO3]
     return [*values, str(parse_url(settings.database_url).password or "")]

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from podhost import fields
@@ -88,9 +88,12 @@ def list_credits(session: Session, show: Show, episode: Episode | None) -> Seque
 
 def picture_url(base_url: str, credit: Credit) -> str | None:
     """The person's picture: the one that podhost holds, small, or else the one that is linked."""
-    if credit.artwork is not None:
-        return artwork_url(base_url, credit.artwork, size=PICTURE_PIXELS)
-    return credit.image_url
+    return held_picture_url(base_url, credit.artwork) or credit.image_url
+
+
+def held_picture_url(base_url: str, artwork: Artwork | Row[Any] | None) -> str | None:
+    """The address of a person's picture that podhost holds."""
+    return artwork_url(base_url, artwork, size=PICTURE_PIXELS) if artwork is not None else None
 
 
 def name_key(name: str) -> str:

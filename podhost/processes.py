@@ -49,9 +49,16 @@ def child_environment(settings: Settings, environment: Mapping[str, str]) -> dic
     for setting in SETTINGS:
         value = getattr(settings, setting.name)
         result.pop(setting.variable + "_FILE", None)
-        result[setting.variable] = " ".join(value) if isinstance(value, tuple) else str(value)
+        result[setting.variable] = _as_text(value)
     assert all(name.startswith(PREFIX) for name in result.keys() - environment.keys())
     return result
+
+
+def _as_text(value: object) -> str:
+    """A setting's value as its variable would give it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return " ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def start_worker_process(

@@ -30,7 +30,10 @@ def publish_episode(
     _require_publishable(episode)
     if at is not None and not is_usual_year(at):
         raise Invalid(f"at: {UNUSUAL_YEAR}", {"at": UNUSUAL_YEAR})
-    if episode.status == "published" and at not in (None, episode.published_at):
+    if episode.status == "published":
+        if at in (None, episode.published_at):
+            # It is out already: nothing changes, so nothing is rendered.
+            return
         raise Conflict(
             "The episode is published already and keeps its date, because apps sort by it; "
             "withdraw it before giving it another time."
@@ -39,7 +42,7 @@ def publish_episode(
         episode.status, episode.published_at = "scheduled", at
         enqueue(session, PUBLISH_EPISODE, episode.id, now=now, run_at=at)
     else:
-        was_out = episode.status in ("published", "withdrawn") and episode.published_at is not None
+        was_out = episode.status == "withdrawn" and episode.published_at is not None
         if not was_out or at is not None:
             episode.published_at = _free_second(session, episode, at or now)
         episode.status = "published"
@@ -82,7 +85,11 @@ def _require_publishable(episode: Episode) -> None:
 
 
 def _free_second(session: Session, episode: Episode, wanted: datetime) -> datetime:
-    """Two episodes of a show never share a second: apps sort by it."""
+    """Two episodes of a show never share a second: apps sort by it.
+
+    The later one is dated later, if need be some seconds ahead of the clock: the date of the
+    earlier one is out and cannot be moved back.
+    """
     moment = wanted.replace(microsecond=0)
     taken = select(Episode.id).where(
         Episode.show_id == episode.show_id,

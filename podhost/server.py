@@ -6,6 +6,7 @@ serves.
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import ipaddress
 import logging
@@ -23,7 +24,13 @@ from typing import Any
 import uvicorn
 
 from podhost.config import Settings, read_settings
-from podhost.connections import protocol_class
+from podhost.connections import (
+    Connections,
+    limit_pauses,
+    limits_of,
+    protocol_class,
+    raise_open_files_limit,
+)
 from podhost.errors import PodhostError, Unavailable
 from podhost.instance import Instance, open_instance
 from podhost.logs import configure_logging
@@ -35,7 +42,7 @@ from podhost.processes import (
     watch_parent,
 )
 from podhost.startup import BACKLOG, local_url, open_listener, prepare
-from podhost.traffic import mark_dead, new_run_folder
+from podhost.traffic import Traffic, mark_dead, new_run_folder
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +53,8 @@ APPLICATION = "podhost.app:create_app"
 KEEP_ALIVE_SECONDS = 30
 _START_SECONDS = 120.0
 _TICK_SECONDS = 0.1
+# At shutdown, a connection without a request gets this long to send one.
+_HEARING_SECONDS = 1.0
 # After the last answer, the request log is sealed and connections are given back.
 _CLOSING_SECONDS = 3.0
 
@@ -78,6 +87,8 @@ def serve(
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.closing(listener))
         configure_logging(settings)
+        limit_pauses(listener, settings)
+        raise_open_files_limit(settings)
         instance = stack.enter_context(contextlib.closing(prepare(settings)))
         if on_prepared is not None:
             on_prepared(instance)
@@ -97,8 +108,14 @@ def serve(
             _run(app, settings, listener, signals, on_ready, children.stop)
         else:
             instance.close()
+            gc.enable()
             arguments = (str(listener.fileno()), application, str(folder))
-            _run_processes(settings, workers, arguments, signals, on_ready, children)
+            try:
+                _run_processes(settings, workers, arguments, signals, on_ready, children)
+            finally:
+                # Or the system goes on taking connections for nobody until the last child ends.
+                listener.close()
+                children.stop()
     _leave_no_thread_behind(signals)
 
 
@@ -145,6 +162,7 @@ class _Server(uvicorn.Server):
         self._signals = signals
         self._on_ready = on_ready
         self._on_stop = on_stop
+        self._coming: list[asyncio.Task[object]] = []
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -154,6 +172,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and then say so."""
         await super().startup(sockets=sockets)
+        _stop_looking_through_modules()
         self._on_ready()
 
     async def on_tick(self, counter: int) -> bool:
@@ -164,6 +183,8 @@ class _Server(uvicorn.Server):
         """Let running answers finish, within the limit or until a second signal."""
         self._on_stop()
         impatience = asyncio.create_task(self._notice_second_signal())
+        self._stop_listening(sockets or [])
+        await self._hear_out()
         await super().shutdown(sockets)
         impatience.cancel()
         if self.force_exit:
@@ -171,10 +192,48 @@ class _Server(uvicorn.Server):
             # request log takes a moment only.
             await self.lifespan.shutdown()
 
+    def _stop_listening(self, sockets: Sequence[socket.socket]) -> None:
+        """Take in who stands at the door, and close it: who comes now is refused, and a proxy asks
+        another server. The system would cut off all whose connection it has taken and we have not.
+        """
+        loop = asyncio.get_running_loop()
+        for listener in sockets:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    connection.setblocking(False)
+                    coming = loop.connect_accepted_socket(self._new_protocol, connection)
+                    self._coming.append(loop.create_task(coming))
+        for server in self.servers:
+            server.close()
+        for listener in sockets:
+            listener.close()
+
+    def _new_protocol(self) -> asyncio.Protocol:
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+    async def _hear_out(self) -> None:
+        """Give connections that were just made time to say what they want."""
+        await asyncio.gather(*self._coming, return_exceptions=True)
+        deadline = time.monotonic() + _HEARING_SECONDS
+        while self._signals.count < 2 and time.monotonic() < deadline:
+            if all(one.was_asked for one in self.server_state.connections):  # type: ignore[union-attr]
+                return
+            await asyncio.sleep(_TICK_SECONDS / 10)
+
     async def _notice_second_signal(self) -> None:
         while self._signals.count < 2:
             await asyncio.sleep(_TICK_SECONDS)
         self.force_exit = True
+
+
+def _stop_looking_through_modules() -> None:
+    """Collect garbage from now on, but not among what is loaded, which stays to the end: going
+    through all of it would make polls wait for a tenth of a second."""
+    gc.freeze()
+    gc.enable()
 
 
 def _application(name: str, instance: Instance, folder: Path) -> Any:
@@ -190,11 +249,16 @@ def _run(
     on_ready: Callable[[], None],
     on_stop: Callable[[], None],
 ) -> None:
+    connections = Connections(limits_of(settings))
+    # An application that has numbers to show shows these too.
+    traffic: Traffic | None = getattr(app, "traffic", None)
+    if traffic is not None:
+        traffic.sources.append(connections.add_numbers)
     config = uvicorn.Config(
         app,
         interface="asgi3",
         loop="uvloop",
-        http=protocol_class(settings.header_timeout_seconds),
+        http=protocol_class(connections),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -317,7 +381,6 @@ def _run_processes(
         while not signals.count:
             time.sleep(_TICK_SECONDS)
     finally:
-        children.stop()
         os.close(ready)
         os.close(is_ready)
 

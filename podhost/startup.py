@@ -13,11 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from podhost.config import Settings
-from podhost.db import current_revision, head_revision, migrate
-from podhost.errors import Conflict, Invalid, PodhostError, Unavailable
+from podhost.db import current_revision, migrate, require_usable_schema
+from podhost.errors import Invalid, PodhostError, Unavailable
 from podhost.instance import Instance, adopt_base_url, open_instance
 
 BACKLOG = 2048
+# Twice the longest audio that is answered at once.
+UNSENT_BYTES = 128 * 1024
 
 
 def open_listener(settings: Settings) -> tuple[Settings, socket.socket]:
@@ -45,10 +47,23 @@ def open_listener(settings: Settings) -> tuple[Settings, socket.socket]:
         # is just starting too, has the port.
         listener.listen(BACKLOG)
         listener.setblocking(False)
+        limit_unsent(listener)
     except OSError as error:
         listener.close()
         raise _cannot_listen(settings, error) from None
     return replace(settings, port=listener.getsockname()[1]), listener
+
+
+def limit_unsent(listener: socket.socket) -> None:
+    """Have the system take from us no more than the network is about to carry, per connection.
+
+    Otherwise it takes megabytes for each listener at once, however slow: hundreds who begin at
+    the same time would make everybody wait while all that is copied, and a record would call
+    sent what never leaves this machine. Unlike a small SO_SNDBUF, this slows no distant listener.
+    """
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+    if option is not None:
+        listener.setsockopt(socket.IPPROTO_TCP, option, UNSENT_BYTES)
 
 
 def _cannot_listen(settings: Settings, error: OSError) -> PodhostError:
@@ -133,10 +148,6 @@ def prepare_schema(instance: Instance) -> None:
     the operator knows. Raises Conflict with a sentence.
     """
     database = instance.database
-    current = current_revision(database)
-    if not database.is_sqlite and current is not None and current < head_revision():
-        raise Conflict(
-            f"The database is at revision {current} and this podhost needs {head_revision()}: "
-            "make a backup, then run `podhost migrate`."
-        )
-    migrate(database)
+    if database.is_sqlite or current_revision(database) is None:
+        migrate(database)
+    require_usable_schema(database)

@@ -12,13 +12,13 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import delete, exists, or_, select
+from sqlalchemy import and_, delete, exists, or_, select
 from sqlalchemy.orm import Session
 
 from podhost.audio import INCOMING
 from podhost.changes import prune_changes, record_change
 from podhost.db import Database, new_id
-from podhost.errors import Conflict
+from podhost.errors import Conflict, NotFound
 from podhost.feeds import Site, stale_show_ids
 from podhost.jobs import LONGEST_BACKOFF, enqueue
 from podhost.models import (
@@ -38,6 +38,8 @@ from podhost.shows import RENDER_SHOW
 from podhost.storage import Storage
 
 CLEAN_UP_EVERY = timedelta(hours=1)
+# Counted from the last try of work that gave up.
+FAILED_AGAIN_AFTER = timedelta(hours=6)
 # The object that says whose the storage is.
 OWNER_KEY = "owner.txt"
 _CLEANED_AT = "cleaned_at"
@@ -56,11 +58,19 @@ REPLACED_AUDIO_KEPT = timedelta(days=30)
 def enqueue_missed(database: Database, site: Site, *, compare_site: bool, now: datetime) -> int:
     """Enqueue what is due by the rows and not waiting; how much that was.
 
-    What gave up after many tries is left alone until something changes.
+    What gave up after many tries is left alone until something changes, or for six hours: what
+    was in its way may be gone.
     """
     with database.read() as session:
-        # A job that waits for longer was dated by a clock that has been set back since.
-        is_in_hand = or_(Job.status != "waiting", Job.run_at <= now + LONGEST_BACKOFF)
+        # Work that is due and has not been tried waits for nothing: what makes it wait was dated
+        # by a clock that has been set back since, or runs ahead of ours. What has failed waits for
+        # its next try.
+        is_in_hand = or_(
+            Job.status == "running",
+            and_(Job.status == "failed", Job.run_at > now - FAILED_AGAIN_AFTER),
+            and_(Job.status == "waiting", Job.run_at <= now),
+            and_(Job.status == "waiting", Job.attempts > 0, Job.run_at <= now + LONGEST_BACKOFF),
+        )
         jobs = select(Job.kind, Job.key).where(is_in_hand)
         known = {(kind, key) for kind, key in session.execute(jobs)}
         missed = [(RENDER_SHOW, show_id) for show_id in _stale(session, site, compare_site)]
@@ -150,7 +160,9 @@ def owns_storage(database: Database, storage: Storage) -> bool:
     in the same bucket), all of the audio looks like orphans.
     """
     database_id = _database_id(database)
-    if storage.find_stat(OWNER_KEY) is None:
+    try:
+        return _is_named(storage, database_id)
+    except NotFound:
         with database.read() as session:
             is_ours = any(
                 session.scalar(select(table.id).limit(1)) is not None
@@ -161,11 +173,19 @@ def owns_storage(database: Database, storage: Storage) -> bool:
         with suppress(Conflict):
             # Another worker may be faster, and then it is its name that counts.
             storage.put_bytes(OWNER_KEY, database_id.encode(), content_type="text/plain")
+    return _is_named(storage, database_id)
+
+
+def _is_named(storage: Storage, database_id: str) -> bool:
     with storage.open(OWNER_KEY) as reader:
         return reader.read(len(database_id) + 1) == database_id.encode()
 
 
 def _database_id(database: Database) -> str:
+    with database.read() as session:
+        known = session.get(Fact, _DATABASE_ID)
+    if known is not None:
+        return known.value
     with suppress(Conflict), database.write() as session:
         if session.get(Fact, _DATABASE_ID) is None:
             session.add(Fact(name=_DATABASE_ID, value=new_id()))
@@ -175,18 +195,23 @@ def _database_id(database: Database) -> str:
 
 def find_orphans(database: Database, storage: Storage, *, now: datetime) -> list[str]:
     """Keys of stored objects that no row knows and that are too old to belong to an upload."""
+    old = [
+        stat.key
+        for prefix in ("audio/", "transcripts/", "artwork/")
+        for stat in storage.list(prefix)
+        if stat.modified_at < now - ORPHAN_AGE
+    ]
+    # The rows come after the objects: of what was found, none got its row unseen meanwhile, even
+    # where a clock that was set forward makes everything look old.
     with database.read() as session:
         known = set(session.scalars(select(Audio.storage_key).where(Audio.purged_at.is_(None))))
         known |= set(session.scalars(select(Transcript.storage_key)))
         pictures = set(session.scalars(select(Artwork.id)))
-    orphans = []
-    for prefix in ("audio/", "transcripts/", "artwork/"):
-        for stat in storage.list(prefix):
-            is_known = (
-                stat.key.split("/")[1] in pictures if prefix == "artwork/" else stat.key in known
-            )
-            if not is_known and stat.modified_at < now - ORPHAN_AGE:
-                orphans.append(stat.key)
+    orphans = [
+        key
+        for key in old
+        if not (key.split("/")[1] in pictures if key.startswith("artwork/") else key in known)
+    ]
     assert not any(key.startswith(INCOMING) for key in orphans)
     return orphans
 

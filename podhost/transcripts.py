@@ -4,7 +4,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from podhost import fields
@@ -95,6 +97,6 @@ def set_transcripts(
     touch_episode(session, episode, now=now)
 
 
-def transcript_path(transcript: Transcript) -> str:
+def transcript_path(transcript: Transcript | Row[Any]) -> str:
     """The path of a transcript below the base URL."""
     return f"/transcripts/{transcript.episode_id}/{transcript.id}.{transcript.extension}"

@@ -9,11 +9,14 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from podhost import jobs, sweep
+from sqlalchemy.orm import Session
+
+from podhost import edge, edge_walk, jobs, sweep
 from podhost.artwork import add_artwork, discard_artwork, prepare_placeholder
 from podhost.errors import PodhostError, Unavailable
 from podhost.feeds import Site, compress_feed, render_show, store_snapshot
@@ -27,6 +30,8 @@ log = logging.getLogger(__name__)
 # How soon a worker sees a job that another process enqueued.
 IDLE_SECONDS = 0.2
 SWEEP_EVERY = timedelta(seconds=30)
+_COMPLAINT_SECONDS = 60.0
+_MOST_COMPLAINTS = 1000
 
 
 def site_of(instance: Instance) -> Site:
@@ -84,22 +89,28 @@ def _publish(instance: Instance, episode_id: str) -> None:
 JOBS: dict[str, Callable[[Instance, str], None]] = {
     RENDER_SHOW: _render,
     PUBLISH_EPISODE: _publish,
+    **edge.JOBS,
 }
+# Done while none of the others is due: there may be thousands of them at once.
+LATER_JOBS = edge.LATER_JOBS
 
 
 def run_next_job(instance: Instance, *, owner: str) -> bool:
     """Do one job that is due; False when there is none. A failure is kept with the job."""
     with instance.database.write() as session:
-        job = jobs.claim(session, kinds=tuple(JOBS), owner=owner, now=instance.now())
+        job = _claim(session, JOBS, owner, instance.now()) or _claim(
+            session, LATER_JOBS, owner, instance.now()
+        )
     if job is None:
         return False
     try:
         with _renewing(instance, job):
-            JOBS[job.kind](instance, job.key)
+            (JOBS | LATER_JOBS)[job.kind](instance, job.key)
     except Exception as error:
         sentence = error.message if isinstance(error, PodhostError) else repr(error)
-        log.exception("job failed", extra={"job": job.kind, "key": job.key})
-        is_outage = isinstance(error, Unavailable)
+        # A disk that is full or gone is no fault of the work either.
+        is_outage = isinstance(error, (Unavailable, OSError))
+        _complaints.say("a job failed", error, job=job.kind, key=job.key)
         with instance.database.write() as session:
             jobs.retry(session, job, error=sentence, is_outage=is_outage, now=instance.now())
     else:
@@ -109,13 +120,19 @@ def run_next_job(instance: Instance, *, owner: str) -> bool:
     return True
 
 
+def _claim(session: Session, kinds: Iterable[str], owner: str, now: datetime) -> Job | None:
+    return jobs.claim(session, kinds=tuple(kinds), owner=owner, now=now)
+
+
 def run_due_jobs(instance: Instance) -> int:
     """Do everything that is due now, in this process; how many jobs that were."""
     owner = worker_name()
     count = 0
-    while run_next_job(instance, owner=owner):
+    while True:
+        edge.enqueue_changed(instance)
+        if not run_next_job(instance, owner=owner):
+            return count
         count += 1
-    return count
 
 
 def run_sweep(instance: Instance, *, is_first: bool = False) -> int:
@@ -133,45 +150,112 @@ def run_sweep(instance: Instance, *, is_first: bool = False) -> int:
     )
 
 
-def run_worker(instance: Instance, *, stop: threading.Event) -> None:
+def run_worker(
+    instance: Instance, *, stop: threading.Event, longest_wait_seconds: float = 30
+) -> None:
     """Work until `stop` is set; a job in hand is finished first.
 
-    A database or storage that is away is waited for, not died of.
+    A database or storage that is away is waited for, not died of; it is tried again after
+    `longest_wait_seconds` at the latest.
     """
     owner = worker_name()
     next_sweep = instance.now()
     is_first = True
     failures = 0
+    leaps = _Leaps(next_sweep)
     while not stop.is_set():
         try:
             now = instance.now()
             # A clock that was set back must not stop the sweep for as long.
             if now >= next_sweep or next_sweep - now > SWEEP_EVERY:
                 run_sweep(instance, is_first=is_first)
-                is_first = False
-                if sweep.claim_clean_up(instance.database, now=now):
+                if not leaps.is_near(now) and sweep.claim_clean_up(instance.database, now=now):
                     # Beside the jobs: a full store takes minutes to go through, and one that
                     # hangs even longer. Breaking it off at the end harms nothing.
                     threading.Thread(
                         target=_clean_up, args=(instance,), name="clean-up", daemon=True
                     ).start()
+                if edge_walk.claim_walk(instance, is_first=is_first):
+                    threading.Thread(
+                        target=_walk_edge, args=(instance,), name="edge", daemon=True
+                    ).start()
+                is_first = False
                 next_sweep = now + SWEEP_EVERY
+            edge.enqueue_changed(instance)
             did_work = run_next_job(instance, owner=owner)
             failures = 0
-        except Exception:
-            failures += 1
-            log.exception("the worker cannot work; it tries again")
-            stop.wait(min(2**failures, 30))
+        except Exception as error:
+            failures = min(failures + 1, 10)
+            _complaints.say("the worker cannot work; it tries again", error)
+            stop.wait(min(2**failures, longest_wait_seconds))
             continue
         if not did_work:
             stop.wait(IDLE_SECONDS)
 
 
+class _Leaps:
+    """Notices when the clock is set forward, or the machine wakes up.
+
+    Then the file of an upload that is under way looks as old as one that nobody needs, for as
+    long as the upload takes.
+    """
+
+    _SECONDS = 60
+    _NEAR_SECONDS = 3600
+
+    def __init__(self, now: datetime) -> None:
+        self._ahead_seconds = now.timestamp() - time.monotonic()
+        self._over_at = time.monotonic()
+
+    def is_near(self, now: datetime) -> bool:
+        """Whether the clock leapt within the last hour, or since the last look."""
+        ahead_seconds = now.timestamp() - time.monotonic()
+        if ahead_seconds - self._ahead_seconds > self._SECONDS:
+            self._over_at = time.monotonic() + self._NEAR_SECONDS
+        self._ahead_seconds = ahead_seconds
+        return time.monotonic() < self._over_at
+
+
 def _clean_up(instance: Instance) -> None:
     try:
         sweep.remove_unneeded(instance.database, instance.storage, now=instance.now())
-    except Exception:
-        log.exception("cleaning up failed; it is done again in an hour")
+    except Exception as error:
+        _complaints.say("cleaning up failed; it is done again in an hour", error)
+
+
+def _walk_edge(instance: Instance) -> None:
+    try:
+        edge_walk.walk(instance)
+    except Exception as error:
+        _complaints.say(
+            "public/ could not be compared with the rows; that is tried in an hour", error
+        )
+
+
+class _Complaints:
+    """Says what goes wrong at once, and then once a minute for as long as it lasts."""
+
+    def __init__(self) -> None:
+        self._said: dict[tuple[str, str], float] = {}
+        self._lock = threading.Lock()
+
+    def say(self, what: str, error: Exception, **extra: str) -> None:
+        """A line for an outage; for what nobody foresaw, always, and with its traceback."""
+        if not isinstance(error, (PodhostError, OSError)):
+            log.error(what, exc_info=error, extra=extra)
+            return
+        subject = (what, str(error))
+        now = time.monotonic()
+        with self._lock:
+            if now - self._said.get(subject, -_COMPLAINT_SECONDS) < _COMPLAINT_SECONDS:
+                return
+            if len(self._said) > _MOST_COMPLAINTS:
+                self._said.clear()
+            self._said[subject] = now
+        log.warning("%s: %s", what, error, extra=extra)
+
+
+_complaints = _Complaints()
 
 
 def worker_name() -> str:

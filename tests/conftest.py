@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from podhost.config import read_settings
@@ -13,6 +14,45 @@ from podhost.db import Database, migrate
 from podhost.instance import Instance, open_instance
 from tests.audio_files import lame
 from tests.servers import PostgresServer, S3Server, start_postgres, start_seaweedfs
+
+# Of one test with --long, where it has none of its own.
+LONG_TIMEOUT_SECONDS = 1800
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Storms and fuzzing run for seconds in every run of the suite, and for as long as they need
+    when somebody asks."""
+    parser.addoption("--long", action="store_true", help="run storms and fuzz targets at length")
+    parser.addoption("--seed", type=int, help="repeat a storm with the seed that it printed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Properties are tried with the same inputs in every run, and with many new ones by --long."""
+    # How long an example takes says more of the machine than of the code.
+    calm = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+    hypothesis.settings.register_profile(
+        "quick", max_examples=100, derandomize=True, database=None, **calm
+    )
+    hypothesis.settings.register_profile("long", max_examples=2000, print_blob=True, **calm)
+    is_long = config.getoption("--long")
+    hypothesis.settings.load_profile("long" if is_long else "quick")
+    if is_long and config.getoption("timeout") is None:
+        config.option.timeout = LONG_TIMEOUT_SECONDS
+
+
+@pytest.fixture
+def long(request: pytest.FixtureRequest) -> bool:
+    """Whether this run may take its time."""
+    return bool(request.config.getoption("--long"))
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """What a storm draws its points in time from; printed, so that a failure can be repeated."""
+    given = request.config.getoption("--seed")
+    value = secrets.randbelow(2**32) if given is None else int(given)
+    print(f"seed: repeat with --seed {value}")
+    return value
 
 
 @pytest.fixture(scope="session")

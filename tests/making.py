@@ -3,7 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
-from podhost.audio import prepare_audio_file
+from podhost.audio import PreparedAudio, prepare_audio_file
 from podhost.db import new_id
 from podhost.episodes import EpisodeInput, create_episode
 from podhost.feeds import find_snapshot, snapshot_body
@@ -45,7 +45,7 @@ def make_show(instance: Instance, title: str = "Tide Tables", **given: object) -
 def make_episode(
     instance: Instance,
     show: Show,
-    audio: Path | None,
+    audio: Path | PreparedAudio | None,
     title: str = "Low water",
     *,
     publish: bool = True,
@@ -53,7 +53,7 @@ def make_episode(
     **given: object,
 ) -> Episode:
     """An episode of the show, published unless a test says otherwise."""
-    prepared = prepare_audio_file(instance.storage, audio) if audio is not None else None
+    prepared = prepare_audio_file(instance.storage, audio) if isinstance(audio, Path) else audio
     with instance.database.write() as session:
         locked = get_show(session, show.slug, lock=True)
         episode = create_episode(

@@ -156,7 +156,7 @@ def test_a_feed_is_kept_and_asked_for_without_a_query(
         assert catalogue.find_show("nobody") is None
     assert seen == []
     assert feed.identity_bytes == len(FEED)
-    headers = dict(feed.start_gzip["headers"])
+    headers = dict(feed.whole[True].headers)
     assert headers[b"content-length"] == b"%d" % len(feed.body_gzip)
     assert headers[b"link"] == b'<https://pod.example/tide/feed.xml>; rel="self"'
 
@@ -181,17 +181,17 @@ def test_a_date_in_the_future_is_sent_only_once_it_has_come(
     change(instance, Snapshot, SHOW, "feed", sha256="9" * 64, last_modified=ahead)
     catalogue.catch_up()
     feed = catalogue.feeds[FEED_PATH]
-    for start in (feed.start_gzip, feed.start_identity, feed.start_304_gzip):
-        assert b"last-modified" not in dict(start["headers"])
+    for answer in (*feed.whole.values(), *feed.unchanged.values()):
+        assert b"last-modified" not in dict(answer.headers)
     # What was modified since is still judged by the true date.
     assert feed.last_modified == int(ahead.timestamp())
     clock.advance(seconds=2)
     catalogue.catch_up()
-    assert b"last-modified" not in dict(feed.start_gzip["headers"])
+    assert b"last-modified" not in dict(feed.whole[True].headers)
     clock.advance(seconds=1)
     catalogue.catch_up()
-    for start in (feed.start_gzip, feed.start_identity, feed.start_304_gzip):
-        assert dict(start["headers"])[b"last-modified"] == b"Thu, 05 Mar 2026 09:05:03 GMT"
+    for answer in (*feed.whole.values(), *feed.unchanged.values()):
+        assert dict(answer.headers)[b"last-modified"] == b"Thu, 05 Mar 2026 09:05:03 GMT"
 
 
 def test_the_thread_sees_what_another_process_wrote(
@@ -200,10 +200,10 @@ def test_the_thread_sees_what_another_process_wrote(
     load_feed(catalogue)
     catalogue.start()
     try:
-        before = catalogue.feeds[FEED_PATH].etag_gzip
+        before = catalogue.feeds[FEED_PATH].etags[True]
         change(instance, Snapshot, SHOW, "feed", sha256="9" * 64)
         deadline = time.monotonic() + 10
-        while catalogue.feeds[FEED_PATH].etag_gzip == before:
+        while catalogue.feeds[FEED_PATH].etags[True] == before:
             assert time.monotonic() < deadline
             time.sleep(0.02)
     finally:
@@ -387,6 +387,39 @@ def test_a_feed_that_nobody_polled_yet_outlives_the_database(
         catalogue.stop()
 
 
+def wait_for_episode(catalogue: Catalogue, episode_id: str) -> None:
+    """Until the following thread has read it."""
+    deadline = time.monotonic() + 10
+    while (entry := catalogue.find_episode(episode_id)) is None or entry.status != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert "1" in entry.revisions
+
+
+def test_audio_that_nobody_asked_for_yet_outlives_the_database(
+    instance: Instance, catalogue: Catalogue
+) -> None:
+    assert catalogue.find_episode(EPISODE) is None
+    catalogue.start_following()
+    try:
+        wait_for_episode(catalogue, EPISODE)
+    finally:
+        catalogue.stop()
+
+
+def test_a_new_episode_is_read_before_anybody_asks(instance: Instance) -> None:
+    catalogue = Catalogue(instance)
+    catalogue.start()
+    try:
+        fill(instance, with_files=False)
+        with instance.database.write() as session:
+            record_change(session, "show", SHOW, now=instance.now())
+            record_change(session, "episode", EPISODE, now=instance.now())
+        wait_for_episode(catalogue, EPISODE)
+    finally:
+        catalogue.stop()
+
+
 def test_the_first_feed_of_a_new_show_is_read_before_anybody_asks(
     instance: Instance, catalogue: Catalogue
 ) -> None:
@@ -434,7 +467,7 @@ def test_a_database_outage_is_waited_out_and_what_is_in_memory_stays(
         assert FEED_PATH in catalogue.feeds
         is_away = False
         change(instance, Snapshot, SHOW, "feed", sha256="9" * 64)
-        while not catalogue.feeds[FEED_PATH].etag_gzip.startswith(b'"9'):
+        while not catalogue.feeds[FEED_PATH].etags[True].startswith(b'"9'):
             assert time.monotonic() < deadline
             time.sleep(0.02)
     finally:

@@ -104,6 +104,18 @@ def test_a_cover_that_is_a_chapters_picture_too_is_one_picture(
     assert pictures(instance) == {episode.artwork_id}
 
 
+def test_all_pictures_together_have_a_time_limit(
+    instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chapter_pictures, "PICTURES_SECONDS", 0.0)
+    path = sound(tmp_path, chapter(0, picture("red")), chapter(2, picture("navy")))
+    episode = make_episode(instance, make_show(instance), path)
+    assert episode.audio is not None
+    assert episode.audio.warnings == [chapter_pictures.TOO_SLOW]
+    assert shown(instance, episode) == [None, None]
+    assert not pictures(instance)
+
+
 def test_what_is_no_usable_picture_is_left_out_with_one_warning(
     instance: Instance, tmp_path: Path
 ) -> None:

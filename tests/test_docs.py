@@ -69,3 +69,10 @@ def test_links_between_documents_lead_somewhere() -> None:
         folder = (ROOT / "docs" / name).parent
         for link in re.findall(r"\]\(([^)#:]+)\)", text):
             assert (folder / link).exists(), f"{name} links to {link}"
+
+
+def test_every_pinned_package_stands_in_the_list_of_dependencies() -> None:
+    pinned = re.findall(r"^([^#=\s]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.M)
+    listed = re.findall(r"^\| (\S+) \| (\S+) \|", DOCS["dependencies.md"], re.M)
+    # `.ci/dependencies > docs/dependencies.md`, in a fresh environment, writes it anew.
+    assert dict(pinned).items() <= dict(listed).items()

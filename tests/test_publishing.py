@@ -123,10 +123,12 @@ def test_what_is_published_keeps_its_date(instance: Instance, mp3: Path, days: i
             row = get_episode(session, get_show(session, show.slug, lock=True), episode.id)
             publish_episode(session, row, now=instance.now(), at=at)
 
+    feed_body(instance, show)
     with pytest.raises(Conflict, match="keeps its date"):
         publish(episode.published_at + timedelta(days=days))
     publish(episode.published_at)
     publish(None)
+    assert run_due_jobs(instance) == 0, "nothing changed, so nothing is rendered"
     assert b"<pubDate>Thu, 05 Mar 2026 09:05:00 GMT</pubDate>" in feed_body(instance, show)
 
 

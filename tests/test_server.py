@@ -17,7 +17,6 @@ import pytest
 from sqlalchemy import text
 
 from podhost.config import read_settings
-from podhost.connections import MAX_HEADER_BYTES
 from podhost.errors import Conflict, Unavailable
 from podhost.server import trusted_networks
 from podhost.startup import local_url, open_listener, prepare
@@ -26,10 +25,10 @@ from tests.tiny_app import CHUNK, CHUNKS
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_SECONDS = 20.0
+MAX_HEADER_BYTES = 64 * 1024
 RUN = """
 import os, sys
 from podhost.config import read_settings
-from podhost.connections import MAX_HEADER_BYTES
 from podhost.errors import PodhostError
 from podhost.server import serve
 try:
@@ -328,6 +327,43 @@ def test_downloads_of_all_processes_finish_at_sigterm(start: Callable[..., Runni
     for connection in connections:
         assert read_all(connection).count(b"x") >= len(CHUNK) * CHUNKS - 100
     assert server.ended()[0] == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_newcomers_are_refused_while_downloads_finish_and_who_was_just_let_in_is_heard(
+    start: Callable[..., Running], workers: int
+) -> None:
+    server = start(workers=workers)
+    download = server.start_download()
+    # Connections that have said nothing yet, some of which no process may have taken so far.
+    silent = [server.connect() for _ in range(20)]
+    server.process.terminate()
+    time.sleep(0.3)
+    for connection in silent:
+        connection.sendall(b"GET /pid HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert all(read_all(connection).startswith(b"HTTP/1.1 200") for connection in silent)
+    # So that a proxy asks another server, rather than waiting for this one to end.
+    assert wait_for(lambda: is_refused(server))
+    assert server.process.poll() is None
+    if workers > 1:
+        assert has_children(server), "the last of them had ended by then"
+    assert read_all(download).count(b"x") >= len(CHUNK) * CHUNKS - 100
+    assert server.ended()[0] == 0
+
+
+def has_children(server: Running) -> bool:
+    pid = server.process.pid
+    return bool(Path(f"/proc/{pid}/task/{pid}/children").read_text()) or any(
+        path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")
+    )
+
+
+def is_refused(server: Running) -> bool:
+    try:
+        server.connect()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def test_the_worker_is_kept_running_and_ends_with_the_server(

@@ -1,5 +1,6 @@
 """One contract for every store, on a real folder and a real S3 server, and what each adds to it."""
 
+import gzip
 import hashlib
 import http.client
 import os
@@ -646,6 +647,51 @@ def test_a_check_passes_where_all_is_well_and_leaves_nothing(storage: Storage):
     assert storage.sweep_temporary(older_than_seconds=-60) == 0
 
 
+def test_an_object_has_the_date_that_it_was_given(storage: Storage):
+    date = datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)
+    for later in (timedelta(0), timedelta(seconds=1)):
+        storage.put_bytes(
+            "public/feed.xml",
+            b"x",
+            content_type="text/xml",
+            modified_at=date + later,
+            overwrite=True,
+        )
+        found = storage.find_stat("public/feed.xml")
+        assert found is not None
+        assert found.modified_at == date + later
+
+
+def test_a_coded_object_is_read_as_it_was_written(storage: Storage):
+    data = gzip.compress(b"some feed")
+    storage.put_bytes("feed.xml.gz", data, content_type="text/xml", content_encoding="gzip")
+    assert _read(storage, "feed.xml.gz") == data
+
+
+def test_a_copy_may_be_the_same_file_and_goes_by_itself(storage: Storage):
+    _put(storage, "artwork/a.jpg")
+    storage.copy("artwork/a.jpg", "public/a.jpg", content_type="image/jpeg", may_share=True)
+    assert _read(storage, "public/a.jpg") == b"some audio"
+    with pytest.raises(Conflict):
+        storage.copy("artwork/a.jpg", "public/a.jpg", may_share=True)
+    with pytest.raises(NotFound):
+        storage.copy("artwork/b.jpg", "public/b.jpg", may_share=True)
+    storage.delete("artwork/a.jpg")
+    assert _keys(storage) == ["public/a.jpg"]
+    assert _read(storage, "public/a.jpg") == b"some audio"
+
+
+def test_a_listing_may_begin_within_a_folder_or_a_name(storage: Storage):
+    keys = ["public/a/1.vtt", "public/a/2.vtt", "public/ab/1.vtt", "publican/a/1.vtt"]
+    for key in keys:
+        _put(storage, key)
+    assert _keys(storage, "public/a/") == keys[:2]
+    assert _keys(storage, "public/a") == keys[:3]
+    assert _keys(storage, "public/a/1") == keys[:1]
+    assert _keys(storage, "public/a/1.vtt/") == []
+    assert _keys(storage, "public/c/") == []
+
+
 # ---- A folder -----------------------------------------------------------------------------------
 
 
@@ -662,7 +708,7 @@ def test_a_symbolic_link_is_not_followed(folder: LocalStorage, tmp_path: Path):
         for use in (folder.open, folder.delete, folder.local_path, lambda key: _put(folder, key)):
             with pytest.raises(Unavailable, match="symbolic link"):
                 use(key)
-    assert _keys(folder) == []
+    assert _keys(folder) == _keys(folder, "linked/") == []
     assert [path.name for path in outside.iterdir()] == ["secret.mp3"]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from podhost import sweep
+from podhost import jobs, sweep
 from podhost.audio import prepare_audio_file
 from podhost.db import Database, migrate
 from podhost.episodes import get_episode, replace_audio
@@ -46,6 +46,31 @@ def test_work_that_gave_up_is_not_enqueued_again_and_again(instance: Instance) -
     with instance.database.write() as session:
         session.query(Job).one().status = "failed"
     assert run_sweep(instance) == 0
+
+
+def test_work_that_gave_up_is_tried_anew_after_some_hours_and_leaves_one_line(
+    instance: Instance, clock: FrozenClock
+) -> None:
+    """Whatever was in its way may be gone; nothing stays out of the feeds for ever."""
+    show = make_show(instance)
+    for _ in range(2):
+        run_sweep(instance)
+        with instance.database.write() as session:
+            waiting = session.query(Job).where(Job.status == "waiting").one()
+            waiting.attempts = jobs.MAX_ATTEMPTS - 1
+        with instance.database.write() as session:
+            job = jobs.claim(session, kinds=("render_show",), owner="w", now=clock())
+            assert job is not None
+        with instance.database.write() as session:
+            jobs.retry(session, job, error="It cannot be done.", now=clock())
+            assert jobs.count_by_status(session) == {"failed": 1}
+        clock.advance(hours=5)
+        assert run_sweep(instance) == 0
+        clock.advance(hours=1.1)
+    assert run_sweep(instance) == 1
+    assert b"Tide Tables" in feed_body(instance, show)
+    with instance.database.read() as session:
+        assert jobs.count_by_status(session) == {}
 
 
 def test_a_job_that_was_dated_by_a_wrong_clock_is_done_now(
@@ -195,7 +220,7 @@ def test_a_store_that_hangs_while_cleaning_up_holds_no_feed_up(
         stop.set()
         worker.join()
         for thread in threading.enumerate():
-            if thread.name == "clean-up":
+            if thread.name in ("clean-up", "edge"):
                 thread.join()
 
 

@@ -6,6 +6,7 @@ goes on where this one ended.
 """
 
 import logging
+import os
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -38,15 +39,27 @@ Progress = Callable[[int, int], None]
 _AT_ONCE = 2
 # A folder in which nothing has changed for so long is taken as finished.
 _QUIET_MS = 1_000
+_WATCHED_FOLDERS = 1_000
 
 
 @dataclass(slots=True)
 class Result:
-    """What was done, as lines to print; `problems` are what the plan could not foresee."""
+    """What was done, as lines to print; `problems` are what the plan could not foresee.
+
+    `is_outrun` says that somebody else changed the same show since the plan was made, so that a
+    new plan may find nothing wrong.
+    """
 
     done: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
+    is_outrun: bool = False
     notes: list[str] = field(default_factory=list)
+
+    def note_problem(self, name: str, error: PodhostError) -> None:
+        """Keep what went wrong with a file."""
+        self.problems.append(f"{name}: {error.message}")
+        # All that can be foreseen stood in the plan.
+        self.is_outrun = self.is_outrun or isinstance(error, Conflict)
 
     @property
     def is_well(self) -> bool:
@@ -93,7 +106,7 @@ def apply_plan(
     except Unavailable:
         raise
     except PodhostError as error:
-        result.problems.append(f"{SHOW_FILE}: {error.message}")
+        result.note_problem(SHOW_FILE, error)
         return result
     report(1, len(work) + 1)
     with closing(_prepared_ahead(work, applying.prepare)) as ahead:
@@ -207,7 +220,7 @@ class _Applying:
         except Unavailable:
             raise
         except PodhostError as error:
-            self.result.problems.append(f"{name}: {error.message}")
+            self.result.note_problem(name, error)
             return
         self.result.done.update(written.done)
         self.result.notes += [f"{name}: {note}" for note in written.notes]
@@ -250,21 +263,55 @@ def watch_folder(folder: Path, on_change: Callable[[], object], stop: Event) -> 
     It waits until nothing has changed for a second, so that a file that is being copied is taken
     when it is whole. What goes wrong is logged; an outage is tried again.
     """
+    is_due = True
+    while not stop.is_set():
+        watched = _folders_below(folder)
+        if not watched:
+            stop.wait(_QUIET_MS / 1000)
+            continue
+        with closing(_changes(watched, stop)) as rounds:
+            for is_changed in rounds:
+                if is_changed:
+                    is_due = True
+                    if _folders_below(folder) != watched:
+                        break
+                elif is_due and not stop.is_set():
+                    is_due = _fails_for_now(on_change)
+
+
+def _changes(folders: Sequence[Path], stop: Event) -> Generator[bool, None, None]:
+    """For each second, or what is left of it, whether something has changed right in them."""
     from watchfiles import watch
 
-    is_due = True
-    for changes in watch(
-        folder,
+    rounds = watch(
+        *folders,
         watch_filter=lambda _, path: not Path(path).name.startswith(".") and path[-1:] != "~",
         stop_event=stop,
         rust_timeout=_QUIET_MS,
         yield_on_timeout=True,
         raise_interrupt=False,
-    ):
-        if changes:
-            is_due = True
-        elif is_due and not stop.is_set():
-            is_due = _fails_for_now(on_change)
+        recursive=False,
+        ignore_permission_denied=True,
+    )
+    try:
+        for changes in rounds:
+            yield bool(changes)
+    except FileNotFoundError:
+        # A folder went away between the look at it and the watching.
+        stop.wait(_QUIET_MS / 1000)
+        yield True
+
+
+def _folders_below(folder: Path) -> list[Path]:
+    """The folder and those in it. No link is followed: one that leads to / is the whole disk."""
+    found: list[Path] = []
+    for path, names, _ in os.walk(folder):
+        names[:] = sorted(name for name in names if not name.startswith("."))
+        found.append(Path(path))
+        if len(found) == _WATCHED_FOLDERS:
+            log.warning("%s has too many folders; changes in some are not seen", folder)
+            break
+    return found
 
 
 def _fails_for_now(on_change: Callable[[], object]) -> bool:

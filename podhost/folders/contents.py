@@ -25,6 +25,10 @@ PICTURE_ENDINGS = ("jpg", "jpeg", "png", "webp")
 TRANSCRIPT_ENDINGS = ("vtt", "srt")
 CHAPTERS_ENDINGS = ("json", "txt")
 _DEFAULT_ARTWORK = "artwork.jpg"
+# All texts of a folder are held in memory at once.
+TEXTS_LIMIT_BYTES = 200_000_000
+# Where names of audio are searched for in texts that cannot be used.
+_SEARCHED_CHARS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,18 +146,22 @@ class _Reading:
         self.problems: list[str] = []
         self.warnings: list[str] = []
         # From name without ending, and ending in lower case, to the name.
-        self._names = {
-            (path.name.rpartition(".")[0], path.name.rpartition(".")[2].lower()): path.name
-            for path in listed(root)
-            if not path.name.startswith(".")
-            and path.name.lower() != "readme.md"
-            and not path.is_dir()
-        }
+        self._names: dict[tuple[str, str], str] = {}
+        self._folders: set[tuple[str, str]] = set()
+        for path in listed(root):
+            if path.name.startswith(".") or path.name.lower() == "readme.md":
+                continue
+            stem, _, ending = path.name.rpartition(".")
+            if path.is_dir():
+                self._folders.add((stem, ending))
+            else:
+                self._names[stem, ending.lower()] = path.name
         self._texts = {stem: name for (stem, end), name in self._names.items() if end == "md"}
         self._sounds = {stem for stem, end in self._names if end in AUDIO_ENDINGS}
         self._languages = self._by_language()
         # Texts that could not be used: audio that they name is not theirs to lose.
-        self._broken: list[str] = []
+        self._broken = ""
+        self._text_bytes = 0
         self._claimed: set[Path] = set()
 
     def episodes(self) -> Iterator[EpisodeFiles]:
@@ -185,18 +193,25 @@ class _Reading:
         try:
             file = find_file(self.root, name)
             data = read_bytes(file, front_matter.MAX_FILE_BYTES)
-            self._broken.append(data.decode("utf-8", "replace"))
-            text = showfolder.decode_text(data)
-            source = showfolder.read_episode(text)
         except OSError as error:
             raise Invalid(f"It cannot be read: {reason(error)}.") from None
-        self._broken.pop()
         try:
-            return self._gathered(stem, file, text, source)
-        except MissingError as error:
-            self._broken.append(text)
-            place = line_of(text, error.key)
+            self._count_text(len(data))
+            text = showfolder.decode_text(data)
+            return self._gathered(stem, file, text, showfolder.read_episode(text))
+        except Invalid as error:
+            # What names the audio stands at the top.
+            if len(self._broken) <= _SEARCHED_CHARS:
+                top = data[: 2 * front_matter.MAX_BLOCK_BYTES].decode("utf-8", "replace")
+                self._broken += f"\n{top}"
+            place = line_of(text, error.key) if isinstance(error, MissingError) else ""
             raise Invalid(f"{place}{error.message}") from None
+
+    def _count_text(self, size_bytes: int) -> None:
+        self._text_bytes += size_bytes
+        if self._text_bytes > TEXTS_LIMIT_BYTES:
+            limit = TEXTS_LIMIT_BYTES // 10**6
+            raise Invalid(f"The texts of the folder are larger than {limit} MB together.")
 
     def _bare(self, stem: str) -> EpisodeFiles | None:
         """Audio without a text, unless a text calls it its own."""
@@ -205,7 +220,10 @@ class _Reading:
         name = found.audio.name
         if found.audio.path in self._claimed:
             return None
-        if any(name in text for text in self._broken):
+        if (stem, "md") in self._folders:
+            text = shown(f"{stem}.md")
+            raise Invalid(f"{text} is a folder, and the episode's text belongs there; rename it.")
+        if len(self._broken) > _SEARCHED_CHARS or name in self._broken:
             self.warnings.append(f"{shown(name)} waits until the text file that names it is right.")
             return None
         return found

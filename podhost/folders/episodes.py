@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from podhost.artwork import add_artwork, find_artwork
-from podhost.audio import PreparedAudio, prepare_audio
+from podhost.audio import PreparedAudio, prepare_audio, received_file
 from podhost.chapter_pictures import find_chapter_pictures
 from podhost.db import Database
 from podhost.episodes import (
@@ -32,12 +32,11 @@ from podhost.errors import Conflict, Invalid
 from podhost.folders.contents import EpisodeFiles
 from podhost.folders.files import (
     FolderFile,
+    copy_to,
     create_text,
-    is_unchanged,
     read_bytes,
     reason,
     rewrite,
-    sha256_of,
 )
 from podhost.folders.pictures import Picture, add_picture, prepare_picture, prepare_pictures
 from podhost.folders.plan import EpisodePlan
@@ -158,20 +157,20 @@ def _prepare_audio(storage: Storage, intake: Intake, plan: EpisodePlan) -> Prepa
     file = plan.files.audio
     if file is None or not _is_part(plan, "audio"):
         return None
-    sha256 = sha256_of(file)
-    prepared = intake.keep_audio(
-        prepare_audio(
-            storage,
-            file.path,
-            file_name=shown(file.name),
-            sha256=sha256,
-            with_artwork=plan.files.artwork is None,
-            with_chapter_pictures=plan.files.chapters is None,
+    # A copy, which nobody changes while it is probed and stored; the storage takes it over.
+    with received_file(storage) as path:
+        sha256 = copy_to(file, path)
+        return intake.keep_audio(
+            prepare_audio(
+                storage,
+                path,
+                file_name=shown(file.name),
+                sha256=sha256,
+                give_up=True,
+                with_artwork=plan.files.artwork is None,
+                with_chapter_pictures=plan.files.chapters is None,
+            )
         )
-    )
-    if not is_unchanged(file):
-        raise Invalid(f"{shown(file.name)} changed while it was read; publish again.")
-    return prepared
 
 
 def _prepare_transcripts(

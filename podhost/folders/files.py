@@ -1,35 +1,50 @@
-"""Single files of a show's folder: finds, reads, hashes and, rarely, writes them.
+"""Single files of a show's folder: finds, opens, hashes, copies and, rarely, writes them.
 
 It does not know what a file means. Nothing outside of the folder is ever opened, whatever links
-and paths say, and only regular files are.
+and paths say and whoever changes them meanwhile, and only regular files are: the folder may be
+filled by somebody who may not read what podhost may.
 """
 
 import errno
+import hashlib
 import os
+import secrets
 import stat
-import tempfile
 import time
 import unicodedata
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
-from podhost.artwork import file_sha256
 from podhost.errors import Invalid
 from podhost.formats import front_matter
 from podhost.formats.front_matter import shown
+from podhost.storage import disk_errors
 
 # A file that changed this lately may change again without its times saying so.
 _FRESH_NS = 2_000_000_000
 _HASHES_LIMIT = 100_000
+_BLOCK_BYTES = 1 << 20
+# More than a day of MP3 at its highest bitrate, and as much as S3 takes in one piece.
+FILE_LIMIT_BYTES = 5_000_000_000
+# A show of 5,000 episodes has 30,000 files.
+ENTRIES_LIMIT = 100_000
+# Opening a pipe must not wait for whoever writes into it.
+_READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY
 
 
 @dataclass(frozen=True, slots=True)
 class FolderFile:
-    """A regular file in the folder: `name` as people call it, `path` with all links followed."""
+    """A regular file in the folder `root`: `name` as people call it, `path` with all links
+    followed."""
 
     name: str
     path: Path
+    root: Path
     # Device, inode, bytes, time of change: while they are the same, so is the content.
     mark: tuple[int, int, int, int]
 
@@ -50,9 +65,15 @@ class MissingError(Invalid):
 def listed(folder: Path) -> list[Path]:
     """What lies right in the folder, by name. Raises Invalid with a sentence."""
     try:
-        return sorted(folder.iterdir())
+        found = [*islice(folder.iterdir(), ENTRIES_LIMIT + 1)]
     except OSError as error:
         raise Invalid(f"{shown(str(folder))} cannot be read: {reason(error)}.") from None
+    if len(found) > ENTRIES_LIMIT:
+        raise Invalid(
+            f"There are more than {ENTRIES_LIMIT} files in {shown(str(folder))}, "
+            "which is no show's folder."
+        )
+    return sorted(found)
 
 
 def find_file(root: Path, name: str, key: str = "") -> FolderFile:
@@ -72,7 +93,7 @@ def find_file(root: Path, name: str, key: str = "") -> FolderFile:
             )
         if not stat.S_ISREG(found.st_mode):
             raise MissingError(f"{shown(name)} is not a file.", key)
-        return FolderFile(name, path, _mark(found))
+        return FolderFile(name, path, root, _mark(found))
     raise MissingError(f"There is no file {shown(name)} in the show's folder.", key)
 
 
@@ -84,16 +105,76 @@ def reason(error: BaseException) -> str:
 # Reading
 
 
+@contextmanager
+def opened(file: FolderFile) -> Iterator[BinaryIO]:
+    """The file, open for reading. Raises OSError; also when it is no file inside any more.
+
+    No link is followed: `path` had none, so one that stands there now was put there to lead away.
+    """
+    with _folder_of(file) as folder:
+        descriptor = os.open(file.path.name, _READING, dir_fd=folder)
+    with os.fdopen(descriptor, "rb") as source:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "It is not a file any more")
+        yield source
+
+
+@contextmanager
+def _folder_of(file: FolderFile) -> Iterator[int]:
+    """A descriptor of the folder in which the file lies, reached without following a link."""
+    descriptor = os.open(file.root, _FOLDER)
+    try:
+        for part in file.path.relative_to(file.root).parts[:-1]:
+            inner = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 def read_bytes(file: FolderFile, limit_bytes: int) -> bytes:
     """The content, and at most one byte more than `limit_bytes`. Raises OSError."""
-    with file.path.open("rb") as opened:
-        return opened.read(limit_bytes + 1)
+    with opened(file) as source:
+        return source.read(limit_bytes + 1)
+
+
+def copy_to(file: FolderFile, target: Path) -> str:
+    """Copy the content to `target`, outside of the folder, where nobody changes it; its SHA-256.
+
+    Raises Invalid with a sentence when it cannot be read or changed since it was found, and
+    Unavailable when the copy cannot be written.
+    """
+    digest = hashlib.sha256()
+    try:
+        with opened(file) as source:
+            with disk_errors(target.parent):
+                copy = target.open("wb")
+            with copy:
+                for block in _blocks(source, file.size_bytes + 1):
+                    digest.update(block)
+                    with disk_errors(target.parent):
+                        copy.write(block)
+                with disk_errors(target.parent):
+                    copy.flush()
+    except OSError as error:
+        raise Invalid(f"{shown(file.name)} cannot be read: {reason(error)}.") from None
+    if target.stat().st_size != file.size_bytes or not is_unchanged(file):
+        raise Invalid(f"{shown(file.name)} changed while it was read; publish again.")
+    return digest.hexdigest()
+
+
+def _blocks(source: BinaryIO, limit_bytes: int) -> Iterator[bytes]:
+    """The content up to a limit, because a file may grow faster than it is read."""
+    while limit_bytes > 0 and (block := source.read(min(_BLOCK_BYTES, limit_bytes))):
+        limit_bytes -= len(block)
+        yield block
 
 
 def is_unchanged(file: FolderFile) -> bool:
     """Whether the file is still the one that was found."""
     try:
-        return _mark(file.path.stat()) == file.mark
+        return _mark(file.path.lstat()) == file.mark
     except OSError:
         return False
 
@@ -107,18 +188,24 @@ def sha256_of(file: FolderFile) -> str:
     It is remembered while the process lives, so that a watched folder is not read whole each time.
     """
     try:
-        found = file.path.stat()
+        found = file.path.lstat()
         key = (file.path, *_mark(found), found.st_ctime_ns)
         if key in _hashes:
             return _hashes[key]
-        digest = file_sha256(file.path)
+        if found.st_size > FILE_LIMIT_BYTES:
+            limit = FILE_LIMIT_BYTES // 10**9
+            raise Invalid(f"{shown(file.name)} is larger than {limit} GB.")
+        digest = hashlib.sha256()
+        with opened(file) as source:
+            for block in _blocks(source, found.st_size):
+                digest.update(block)
     except OSError as error:
         raise Invalid(f"{shown(file.name)} cannot be read: {reason(error)}.") from None
     if time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns) > _FRESH_NS:
         if len(_hashes) >= _HASHES_LIMIT:
             _hashes.clear()
-        _hashes[key] = digest
-    return digest
+        _hashes[key] = digest.hexdigest()
+    return digest.hexdigest()
 
 
 def _mark(found: os.stat_result) -> tuple[int, int, int, int]:
@@ -142,13 +229,13 @@ def rewrite(file: FolderFile, old: str, new: str) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     if read_bytes(file, front_matter.MAX_FILE_BYTES) != old.encode():
         raise Invalid(f"{shown(file.name)} was changed meanwhile; publish again.")
-    temporary = _written(file.path, new, stat.S_IMODE(file.path.stat().st_mode))
-    try:
-        # The rename is what makes it whole: a crash leaves either the old text or the new one.
-        temporary.replace(file.path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(file.path.parent)
+    name = file.path.name
+    with _folder_of(file) as folder:
+        mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+        with _written(folder, new, mode & 0o777) as temporary:
+            # The rename is what makes it whole: a crash leaves either the old text or the new one.
+            os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        _sync(folder)
 
 
 def create_text(beside: FolderFile, stem: str, text: str) -> FolderFile:
@@ -159,39 +246,37 @@ def create_text(beside: FolderFile, stem: str, text: str) -> FolderFile:
     if not os.access(beside.path.parent, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     name = f"{stem}.md"
-    path = beside.path.parent / name
-    temporary = _written(path, text, stat.S_IMODE(beside.path.stat().st_mode) & 0o666 | 0o600)
+    with _folder_of(beside) as folder:
+        mode = os.stat(beside.path.name, dir_fd=folder, follow_symlinks=False).st_mode
+        with _written(folder, text, mode & 0o666 | 0o600) as temporary:
+            try:
+                # A link, unlike a rename, never takes the place of a file that appeared meanwhile.
+                os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            except FileExistsError:
+                raise Invalid(f"{shown(name)} appeared meanwhile; publish again.") from None
+        _sync(folder)
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    return FolderFile(name, beside.path.parent / name, beside.root, _mark(found))
+
+
+@contextmanager
+def _written(folder: int, text: str, mode: int) -> Iterator[str]:
+    """The name of a finished, durable, hidden file in the folder, which is gone afterwards."""
+    name = f".podhost-{secrets.token_hex(8)}.tmp"
+    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
     try:
-        # A link, unlike a rename, never takes the place of a file that appeared meanwhile.
-        path.hardlink_to(temporary)
-    except FileExistsError:
-        raise Invalid(f"{shown(name)} appeared meanwhile; publish again.") from None
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-    return FolderFile(name, path, _mark(path.stat()))
-
-
-def _written(path: Path, text: str, mode: int) -> Path:
-    """A finished, durable file with a hidden name next to `path`."""
-    descriptor, name = tempfile.mkstemp(prefix=".podhost-", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(text.encode())
-            opened.flush()
-            os.fchmod(opened.fileno(), mode)
-            os.fsync(opened.fileno())
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return Path(name)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        # Some network file systems cannot; they do it by themselves or not at all.
-        with suppress(OSError):
+        with os.fdopen(descriptor, "wb") as made:
+            made.write(text.encode())
+            made.flush()
+            os.fchmod(descriptor, mode)
             os.fsync(descriptor)
+        yield name
     finally:
-        os.close(descriptor)
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=folder)
+
+
+def _sync(folder: int) -> None:
+    # Some network file systems cannot; they do it by themselves or not at all.
+    with suppress(OSError):
+        os.fsync(folder)

@@ -1,8 +1,10 @@
 """Pictures of a show's folder: prepared where they are not stored yet, and made into rows."""
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,8 +12,8 @@ from sqlalchemy.orm import Session
 from podhost.artwork import PreparedArtwork, add_artwork
 from podhost.db import Database
 from podhost.errors import Conflict, Invalid
-from podhost.folders.files import FolderFile, is_unchanged, sha256_of
-from podhost.formats.artwork import SMALLEST_ARTWORK_PX
+from podhost.folders.files import FolderFile, copy_to, sha256_of
+from podhost.formats.artwork import FILE_LIMIT_BYTES, SMALLEST_ARTWORK_PX, TOO_LARGE
 from podhost.formats.front_matter import shown
 from podhost.intake import Intake
 from podhost.models import Artwork
@@ -47,14 +49,17 @@ def prepare_picture(
     if known is not None:
         return Picture(sha256, is_square, known.id)
     name = shown(file.name)
-    try:
-        prepared = intake.artwork(file.path, is_square=is_square)
-    except Invalid as error:
-        raise Invalid(f"{name}: {error.message}") from None
-    except FileNotFoundError:
-        raise Invalid(f"{name} is no longer there; publish again.") from None
-    if prepared.source_sha256 != sha256 or not is_unchanged(file):
-        raise Invalid(f"{name} changed while it was read; publish again.")
+    if file.size_bytes > FILE_LIMIT_BYTES:
+        raise Invalid(f"{name}: {TOO_LARGE}")
+    with tempfile.TemporaryDirectory(prefix="podhost-picture-") as folder:
+        # A copy, which nobody changes while it is looked at.
+        copy = Path(folder) / "picture"
+        if copy_to(file, copy) != sha256:
+            raise Invalid(f"{name} changed while it was read; publish again.")
+        try:
+            prepared = intake.artwork(copy, is_square=is_square)
+        except Invalid as error:
+            raise Invalid(f"{name}: {error.message}") from None
     return Picture(sha256, is_square, prepared=prepared)
 
 

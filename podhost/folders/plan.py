@@ -19,7 +19,14 @@ from podhost.db import Database
 from podhost.episodes import episode_problems, list_chapters
 from podhost.errors import Invalid
 from podhost.folders.contents import SHOW_FILE, EpisodeFiles, ShowFolder, read_folder
-from podhost.folders.files import FolderFile, is_writable, read_bytes, sha256_of
+from podhost.folders.files import (
+    FolderFile,
+    is_writable,
+    opened,
+    read_bytes,
+    reason,
+    sha256_of,
+)
 from podhost.folders.rows import FolderRows
 from podhost.folders.values import (
     StatusStep,
@@ -217,15 +224,21 @@ class _Planner:
                 if len(several) < 2:
                     continue
                 for files in several:
-                    others = ", ".join(other.name for other in several if other is not files)
-                    problems[files.stem] = f"It has the same {key} as {others}: {shown(value)}."
+                    # Not all of them: each of many files would name all the others.
+                    others = [other for other in several[: _NAMED + 1] if other is not files]
+                    names = ", ".join(other.name for other in others[:_NAMED])
+                    rest = len(several) - 1 - len(others[:_NAMED])
+                    more = f" and {rest} more" if rest else ""
+                    problems[files.stem] = (
+                        f"It has the same {key} as {names}{more}: {shown(value)}."
+                    )
         return problems
 
     def _missing(self, rows: Sequence[Episode]) -> list[str]:
         if not rows or self.folder.problems:
             # A file that cannot be read may well be the one that is missed.
             return []
-        names = ", ".join(f"“{row.title}”" for row in rows[:_NAMED])
+        names = ", ".join(f"“{shown(row.title)}”" for row in rows[:_NAMED])
         more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
         return [f"No files here for {names}{more}; podhost keeps what it has."]
 
@@ -392,10 +405,10 @@ def _writes(files: EpisodeFiles) -> Literal["", "guid", "text"]:
 def _check_audio(file: FolderFile) -> None:
     """Raises Invalid for what is plainly no audio; the rest shows when it is probed."""
     try:
-        with file.path.open("rb") as opened:
-            sniff_format(opened, file.size_bytes, shown(file.name))
+        with opened(file) as source:
+            sniff_format(source, file.size_bytes, shown(file.name))
     except OSError as error:
-        raise Invalid(f"{shown(file.name)} cannot be read: {error.strerror}.") from None
+        raise Invalid(f"{shown(file.name)} cannot be read: {reason(error)}.") from None
 
 
 def _transcripts_differ(files: EpisodeFiles, row: Episode) -> bool:

@@ -116,9 +116,11 @@ class FolderRows:
         hashes: dict[str, str] = {}
         for pictures in (self.folder.pictures, *(e.pictures for e in self.folder.episodes)):
             for name, file in pictures.items():
+                if name in hashes:
+                    continue
                 # One that cannot be read now counts as new, and whoever uses it will hear of it.
                 with suppress(Invalid):
-                    hashes.setdefault(name, sha256_of(file))
+                    hashes[name] = sha256_of(file)
         # Kept in memory, so that the session finds them without asking again.
         self._artworks = [
             row

@@ -87,7 +87,8 @@ def title_of_stem(stem: str) -> str:
     name = plain_line(stem)
     rest = _LEADING_NUMBERS.sub("", name) or name
     spaced = rest.replace("_", " ")
-    return (spaced if " " in spaced.strip() else spaced.replace("-", " ")).strip() or "Untitled"
+    # Cleaned once more, or the text file that gets this title would be read as another one.
+    return plain_line(spaced if " " in spaced.strip() else spaced.replace("-", " ")) or "Untitled"
 
 
 def credits_of(

@@ -38,7 +38,10 @@ CROPPED_SHARE = 0.02
 
 # Decoding 40 megapixels with alpha takes 160 MB, flattening them as much again.
 CHILD_MEMORY_BYTES = 640_000_000
+# However busy the machine is; of its own time a picture may take a third.
+LONGEST_SECONDS = 60.0
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
+TOO_LARGE = "This picture is larger than 10 MB. Export it as JPEG, 3000 by 3000 pixels."
 DAMAGED = (
     "This picture could not be read: it is damaged, or was cut off on its way. "
     "Export it again as JPEG or PNG."
@@ -82,21 +85,27 @@ class ArtworkFiles:
 
 
 def inspect_and_render(
-    path: Path, workdir: Path, *, square: bool = True, minimum: int | None = None
+    path: Path,
+    workdir: Path,
+    *,
+    square: bool = True,
+    minimum: int | None = None,
+    wall_seconds: float = LONGEST_SECONDS,
 ) -> ArtworkFiles:
     """Check the picture at `path` and write `<size>.jpg` files into the folder `workdir`.
 
     The files are RGB, upright, without metadata, in sRGB colours, never scaled up. Artwork of
     shows and episodes (`square`) must be square and have at least `minimum` = 1400 pixels per
     side (Apple), and is given at 3000 at most. With `square=False` or `minimum=0`, for chapters
-    and people, any shape and size will do, and the longest side has 1400 pixels at most.
+    and people, any shape and size will do, and the longest side has 1400 pixels at most. It takes
+    `wall_seconds` at most.
 
     Raises Invalid with a sentence for anything that is not a usable picture, whatever its name.
     """
     if minimum is None:
         minimum = SMALLEST_ARTWORK_PX if square else 0
     if path.stat().st_size > FILE_LIMIT_BYTES:
-        raise Invalid("This picture is larger than 10 MB. Export it as JPEG, 3000 by 3000 pixels.")
+        raise Invalid(TOO_LARGE)
     payload = {
         "path": str(path),
         "workdir": str(workdir),
@@ -109,7 +118,7 @@ def inspect_and_render(
             payload,
             memory_bytes=CHILD_MEMORY_BYTES,
             cpu_seconds=20,
-            wall_seconds=60,
+            wall_seconds=wall_seconds,
         )
     except Invalid as error:
         if error.message in (limits.DAMAGED, limits.CRASHED):

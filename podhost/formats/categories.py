@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from podhost.errors import Invalid
-from podhost.formats.text import plain_line
+from podhost.formats.text import plain_line, shown
 
 Category = tuple[str, str | None]
 
@@ -88,7 +88,7 @@ def _unknown(parts: Sequence[str]) -> Invalid:
     written = " > ".join(parts)
     near = _near_matches(parts)
     hint = f" Did you mean {' or '.join(f'“{name}”' for name in near)}?" if near else ""
-    return Invalid(f"Podcast directories know no category “{written[:100]}”.{hint}")
+    return Invalid(f"Podcast directories know no category “{shown(written)}”.{hint}")
 
 
 def _near_matches(parts: Sequence[str]) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from podhost.errors import Conflict, Invalid
+from podhost.formats.text import shown as shown
 
 MAX_BLOCK_BYTES = 64 * 1024
 MAX_FILE_BYTES = 2 * 1024 * 1024
@@ -335,12 +336,6 @@ def _line_for(syntax: str, key: str, value: str) -> str:
 
 def _newline(text: str) -> str:
     return "\r\n" if "\r\n" in text else "\n"
-
-
-def shown(text: str) -> str:
-    """A file's own word, fit to stand in a sentence on a terminal."""
-    clean = "".join(c if c.isprintable() else "?" for c in text)
-    return clean if len(clean) <= 80 else clean[:79] + "…"
 
 
 def _refuse_large(source: str) -> None:

@@ -8,13 +8,15 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote, urljoin
 
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from podhost.errors import Invalid
+from podhost.formats.tangles import is_entangled
 from podhost.formats.text import (
     absolute_url,
     clean_text,
@@ -27,6 +29,7 @@ from podhost.formats.text import (
 MAX_NOTES_BYTES = 128_000
 # A link reference used ten thousand times unfolds 100 KB of Markdown to 15 MB of HTML.
 MAX_NOTES_HTML_BYTES = 1_000_000
+_UNFOLDED = "These show notes use the same long link too often; write it out less."
 
 
 def _words(names: str) -> frozenset[str]:
@@ -74,10 +77,6 @@ _GUEST_WORDS = {
     "pt": ("Com", "e"),
     "sv": ("Med", "och"),
 }
-# 40,000 nested elements took nh3 seconds; nobody's notes nest ten deep.
-_MAX_NESTING = 500
-_ANY_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
-_NEVER_NESTED = _words("p li br hr img input meta link col area wbr source td th tr dt dd option")
 
 
 @dataclass(frozen=True)
@@ -93,15 +92,26 @@ def render_notes(markdown: str, *, base_url: str | None = None) -> str:
     """Give clean HTML of notes in Markdown (CommonMark, HTML allowed, line breaks kept).
 
     `base_url` is the page that relative links are relative to; without it they become text.
-    Raises Invalid for more than 200 KB of Markdown, or for notes that unfold to 1 MB of HTML.
+    Raises Invalid for more than 128 KB of Markdown, or for notes that unfold to 1 MB of HTML.
     """
     text = clean_text(markdown)
     if len(text.encode("utf-8")) > MAX_NOTES_BYTES:
         raise Invalid(f"Show notes may be {MAX_NOTES_BYTES // 1000} KB long; these are longer.")
-    rendered = _parser().render(text)
+    parser = _parser()
+    references: dict[str, Any] = {}
+    tokens = parser.parse(text, references)
+    if _attribute_chars(tokens) > MAX_NOTES_HTML_BYTES:
+        raise Invalid(_UNFOLDED)
+    rendered = parser.renderer.render(tokens, parser.options, references)
     if len(rendered) > MAX_NOTES_HTML_BYTES:
-        raise Invalid("These show notes use the same long link too often; write it out less.")
+        raise Invalid(_UNFOLDED)
     return clean_html(rendered, base_url=base_url)
+
+
+def _attribute_chars(tokens: Sequence[Token]) -> int:
+    """How long addresses and titles are together once each stands where it is used."""
+    spans = [span for token in tokens for span in token.children or ()]
+    return sum(len(str(value)) for span in spans for value in span.attrs.values())
 
 
 def clean_html(foreign_html: str, *, base_url: str | None = None) -> str:
@@ -109,9 +119,11 @@ def clean_html(foreign_html: str, *, base_url: str | None = None) -> str:
 
     Headings become h2 and h3, pictures links to themselves, bare addresses links; links that are
     neither http, https nor mailto become their text. Empty elements are left out, and HTML nested
-    more than 500 elements deep becomes its text.
+    more than 100 elements deep, or in a tangle of unclosed ones, becomes its text.
     """
-    if _nesting(foreign_html) > _MAX_NESTING:
+    # The cleaner takes no lone surrogates, and nobody needs what XML forbids.
+    foreign_html = remove_forbidden(foreign_html)
+    if is_entangled(foreign_html):
         foreign_html = html.escape(plain_text(foreign_html), quote=False)
     safe = nh3.clean(
         foreign_html,
@@ -163,16 +175,6 @@ def truncate_html(notes_html: str, max_bytes: int) -> str:
     if len(notes_html.encode("utf-8")) <= max_bytes:
         return notes_html
     return _Truncation(max_bytes).run(notes_html)
-
-
-def _nesting(foreign_html: str) -> int:
-    """Give an upper bound of how deep elements nest, for HTML that is not closed properly too."""
-    depth = deepest = 0
-    for match in _ANY_TAG.finditer(foreign_html):
-        if match[2].lower() not in _NEVER_NESTED:
-            depth = max(0, depth - 1) if match[1] else depth + 1
-            deepest = max(deepest, depth)
-    return deepest
 
 
 class _Token(NamedTuple):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from podhost.errors import Invalid
 from podhost.formats.languages import is_language_code
-from podhost.formats.text import absolute_url, plain_line, plain_text, truncate_text
+from podhost.formats.text import absolute_url, plain_line, plain_text, shown, truncate_text
 
 if TYPE_CHECKING:
     from podhost.formats.rss import FeedEpisode, FeedPerson, FeedShow
@@ -254,7 +254,7 @@ def _known_name(value: str | None, known: Mapping[str, str] | Sequence[str], wha
         return spellings[folded]
     near = difflib.get_close_matches(folded[:100], spellings, n=3)
     hint = f" Did you mean {' or '.join(f'“{spellings[name]}”' for name in near)}?" if near else ""
-    raise Invalid(f"The Podcast Taxonomy has no {what} “{written[:100]}”.{hint}")
+    raise Invalid(f"The Podcast Taxonomy has no {what} “{shown(written)}”.{hint}")
 
 
 def _folded(name: str) -> str:

@@ -10,7 +10,9 @@ import base64
 import binascii
 import io
 import re
-from collections.abc import Callable, Mapping
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -30,6 +32,8 @@ PICTURE_BYTES = 10_000_000
 MOST_CHAPTERS = 5_000
 MOST_CHAPTER_PICTURES = 500
 TAG_BYTES = 64_000_000
+# Of each of the few tags of a file; the child has 20 for everything.
+READING_SECONDS = 2.0
 FRONT_COVER = 3
 NO_TIME = 0xFFFFFFFF
 
@@ -206,13 +210,35 @@ def _picture_kind(data: bytes) -> tuple[str, str] | None:
 
 
 def _reading(read: Callable[..., None], *source: Any, findings: Findings) -> None:
-    """Run one reader; a tag that breaks it is a warning, but running out of memory is not."""
+    """Run one reader; a tag that breaks it or takes for ever is a warning, but running out of
+    memory is not."""
     try:
-        read(*source, findings)
+        with _limited_time():
+            read(*source, findings)
     except MemoryError:
         raise
     except Exception:  # mutagen raises far more than MutagenError on hostile tags
         findings.warn(UNREADABLE)
+
+
+@contextmanager
+def _limited_time() -> Iterator[None]:
+    """Raise an error inside the block once it has taken READING_SECONDS of the processor.
+
+    A megabyte of zero bytes, packed into a frame of one kilobyte, takes mutagen eight seconds.
+    """
+
+    def stop(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    # And every second again, should a library swallow the first one.
+    signal.setitimer(signal.ITIMER_VIRTUAL, READING_SECONDS, 1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def read_mp3_tags(file: BinaryIO, walk: Walk, findings: Findings) -> None:

@@ -8,6 +8,7 @@ import html
 import html.entities
 import re
 import unicodedata
+from functools import lru_cache
 from urllib.parse import quote, urlsplit, urlunsplit
 
 ELLIPSIS = "…"
@@ -16,6 +17,7 @@ LONGEST_GUID = 740
 
 # XML 1.0 section 2.2: everything else is a legal character.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+_SHORT_CHARS = 100
 _LINE_SPACE = re.compile("[\t\n\x0b\x0c\r\x85\u2028\u2029 ]+")
 _COMMENT = re.compile(r"<!--(?:(?!-->|<!--).)*-->", re.DOTALL)
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
@@ -70,7 +72,24 @@ def plain_text(text: str) -> str:
 
 def plain_line(text: str) -> str:
     """Give the plain text of a field of one line: runs of spaces and line breaks are one space."""
+    return _short_line(text) if len(text) <= _SHORT_CHARS else _line(text)
+
+
+def _line(text: str) -> str:
     return _LINE_SPACE.sub(" ", plain_text(text)).strip()
+
+
+# A feed of 5,000 episodes names the same few people tens of thousands of times.
+_short_line = lru_cache(maxsize=4096)(_line)
+
+
+def shown(text: str, max_chars: int = 80) -> str:
+    """Give somebody's own words fit to stand in a sentence, on a terminal too: what is printable,
+    question marks for the rest, cut to `max_chars`."""
+    # Longer ones are cut first, so that looking at them takes no time.
+    return truncate_text(
+        "".join(char if char.isprintable() else "?" for char in text[: max_chars + 1]), max_chars
+    )
 
 
 def truncate_text(text: str, max_chars: int) -> str:

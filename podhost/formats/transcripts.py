@@ -217,7 +217,8 @@ def sanitise_payload(payload: dict[str, Any]) -> str:
     return nh3.clean(
         spaced,
         tags={"cite", "time", "p"},
-        attributes={"time": {"datetime"}},
+        # The cleaner leaves title and lang on every element unless it is told of all.
+        attributes={"time": {"datetime"}, "*": set()},
         clean_content_tags={"script", "style", "title", "template", "noscript"},
         link_rel=None,
     )
@@ -241,6 +242,8 @@ def _decoded(data: bytes) -> tuple[str, list[str]]:
     if "\0" in text:
         raise Invalid(f"This is not a text file. {_ADVICE}")
     text = _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    # Without blank lines and marks above it, which would hide from apps what it is.
+    text = text.lstrip("\ufeff\n").rstrip("\n")
     if not text.strip():
         raise Invalid("This transcript is empty.")
     return text, warnings

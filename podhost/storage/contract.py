@@ -24,7 +24,11 @@ CHUNK_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """One stored object as the store lists it; `modified_at` is in UTC."""
+    """One stored object as the store lists it; `modified_at` is in UTC.
+
+    It is the time that a writer was given, where one was; list() of a bucket knows only when the
+    object was written.
+    """
 
     key: str
     size_bytes: int
@@ -110,11 +114,15 @@ class Storage(Protocol):
         *,
         content_type: str,
         cache_control: str | None = None,
+        content_encoding: str | None = None,
+        modified_at: datetime | None = None,
         overwrite: bool = False,
     ) -> Writer:
         """Store bytes whose number is not known yet.
 
         Without `cache_control` it is immutable, or no-cache where the key may be overwritten.
+        `modified_at` is what a folder dates the file, before it appears: other web servers make
+        validators of it.
         """
         ...
 
@@ -143,11 +151,18 @@ class Storage(Protocol):
         *,
         content_type: str,
         cache_control: str | None = None,
+        content_encoding: str | None = None,
+        modified_at: datetime | None = None,
         overwrite: bool = False,
     ) -> None:
         """Store a small object in one go."""
         with self.writer(
-            key, content_type=content_type, cache_control=cache_control, overwrite=overwrite
+            key,
+            content_type=content_type,
+            cache_control=cache_control,
+            content_encoding=content_encoding,
+            modified_at=modified_at,
+            overwrite=overwrite,
         ) as writer:
             writer.write(data)
             writer.commit()
@@ -205,8 +220,20 @@ class Storage(Protocol):
         """
         ...
 
-    def copy(self, source_key: str, target_key: str) -> None:
-        """Store the same bytes and type under another key, inside the store if it can."""
+    def copy(
+        self,
+        source_key: str,
+        target_key: str,
+        *,
+        content_type: str | None = None,
+        cache_control: str | None = None,
+        may_share: bool = False,
+    ) -> None:
+        """Store the same bytes under another key, inside the store if it can.
+
+        Type and caching are the source's unless they are given. With `may_share`, for what is
+        never overwritten, both may be one file, which has the age of the source.
+        """
         ...
 
     def download_to(self, key: str, path: Path) -> tuple[int, str]:

@@ -43,6 +43,8 @@ class LocalStorage(Storage):
         self.root = Path(os.path.realpath(root))
         self._temporary = self.root / "tmp"
         self._durable_folders: set[Path] = set()
+        # Whether `tmp/` was there once, by which we know our folder again.
+        self._has_begun = False
 
     def __repr__(self) -> str:
         return f"LocalStorage({str(self.root)!r})"
@@ -52,7 +54,7 @@ class LocalStorage(Storage):
         with disk_errors(self.root):
             if self.root.exists() and not self.root.is_dir():
                 raise Unavailable(f"The storage {self.root} is not a folder.")
-            self._make_folder(self._temporary)
+            self._make_temporary()
             with tempfile.NamedTemporaryFile(dir=self._temporary, prefix="check-") as probe:
                 probe.write(b"podhost")
                 probe.flush()
@@ -66,9 +68,11 @@ class LocalStorage(Storage):
         *,
         content_type: str,
         cache_control: str | None = None,
+        content_encoding: str | None = None,
+        modified_at: datetime | None = None,
         overwrite: bool = False,
     ) -> Writer:
-        return _FileWriter(self, key, self._path(key), overwrite)
+        return _FileWriter(self, key, self._path(key), overwrite, modified_at)
 
     def put_file(self, key: str, path: Path, *, content_type: str, move: bool = False) -> int:
         """Store a finished local file; with `move` a link does, on the same file system."""
@@ -76,7 +80,7 @@ class LocalStorage(Storage):
         if not move or path.is_symlink():
             return super().put_file(key, path, content_type=content_type, move=move)
         with disk_errors(self.root):
-            self._make_folder(self._temporary)
+            self._make_temporary()
             with path.open("rb") as file:
                 os.fchmod(file.fileno(), self._file_mode())
                 # Age is counted from when an object appears, not from when its upload began.
@@ -133,9 +137,23 @@ class LocalStorage(Storage):
                 _sync_folder(path.parent)
 
     def list(self, prefix: str = "") -> Iterator[Stat]:
-        return self._walk(self.root, "", check_prefix(prefix))
+        at = check_prefix(prefix).rpartition("/")[0]
+        folder = self.root / at
+        if os.path.realpath(folder) != str(folder):
+            return iter(())
+        return self._walk(folder, at + "/" if at else "", prefix)
 
-    def copy(self, source_key: str, target_key: str) -> None:
+    def copy(
+        self,
+        source_key: str,
+        target_key: str,
+        *,
+        content_type: str | None = None,
+        cache_control: str | None = None,
+        may_share: bool = False,
+    ) -> None:
+        if may_share and self._share(self._path(source_key), target_key, self._path(target_key)):
+            return
         # Not a link: the copy would have the age of its source, and a sweep could take it.
         with self.open(source_key) as source, self.writer(target_key, content_type="") as target:
             while chunk := source.read(1024 * 1024):
@@ -145,7 +163,7 @@ class LocalStorage(Storage):
     def temporary_folder(self) -> Path | None:
         """`tmp/` under the root, made if need be; sweep_temporary takes what gets old in it."""
         with disk_errors(self.root):
-            self._make_folder(self._temporary)
+            self._make_temporary()
         return self._temporary
 
     def sweep_temporary(self, older_than_seconds: float) -> int:
@@ -177,16 +195,33 @@ class LocalStorage(Storage):
         return path
 
     def _check_root(self) -> None:
-        """A disk that is not mounted must not look like one on which nothing is stored."""
+        """A disk that is not mounted must not look like one on which nothing is stored.
+
+        Nor may it be written to: what lies in the empty folder underneath is hidden once the disk
+        is back.
+        """
         if not self.root.is_dir():
             raise Unavailable(f"The storage folder {self.root} does not exist or is not a folder.")
+        if self._has_begun and not self._temporary.is_dir():
+            raise Unavailable(
+                f"The storage folder {self.root} is not what it was, its tmp/ is gone; is the "
+                "right disk mounted there? If it is, restart podhost."
+            )
+
+    def _make_temporary(self) -> None:
+        """`tmp/`, the first time only."""
+        if self._has_begun:
+            self._check_root()
+        else:
+            self._make_folder(self._temporary)
+            self._has_begun = True
 
     def _file_mode(self) -> int:
         """Files may be read by whoever may enter the folder, so the umask rules both."""
         return self._temporary.stat().st_mode & 0o666
 
     def _new_file(self) -> tuple[int, Path]:
-        self._make_folder(self._temporary)
+        self._make_temporary()
         descriptor, name = tempfile.mkstemp(dir=self._temporary, prefix="put-")
         os.fchmod(descriptor, self._file_mode())
         return descriptor, Path(name)
@@ -206,6 +241,22 @@ class LocalStorage(Storage):
             # It is stored: a second name that stays behind in `tmp/` is for sweep_temporary.
             with suppress(OSError):
                 finished.unlink()
+
+    def _share(self, source: Path, key: str, target: Path) -> bool:
+        """Give a stored file a second name; False where that cannot be, or there is no file."""
+        with disk_errors(self.root):
+            self._make_temporary()
+            self._make_folder(target.parent)
+            try:
+                os.link(source, target)
+            except FileExistsError:
+                raise taken(key) from None
+            except OSError as error:
+                if error.errno in (*_NO_LINK, errno.ENOENT, errno.ENOTDIR):
+                    return False
+                raise
+            _sync_folder(target.parent)
+        return True
 
     def _make_folder(self, folder: Path) -> None:
         """Make it with its parents and flush each name.
@@ -242,7 +293,7 @@ class LocalStorage(Storage):
             try:
                 with os.scandir(folder) as entries:
                     return [entry for entry in entries if is_key(at + entry.name)]
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 self._check_root()
                 return []
 
@@ -250,8 +301,16 @@ class LocalStorage(Storage):
 class _FileWriter:
     """Writes under `tmp/` without a buffer, so that a full disk shows where it happens."""
 
-    def __init__(self, storage: LocalStorage, key: str, target: Path, overwrite: bool) -> None:
+    def __init__(
+        self,
+        storage: LocalStorage,
+        key: str,
+        target: Path,
+        overwrite: bool,
+        modified_at: datetime | None,
+    ) -> None:
         self._storage = storage
+        self._modified_at = modified_at
         self._key = key
         self._target = target
         self._overwrite = overwrite
@@ -276,6 +335,9 @@ class _FileWriter:
         if self._descriptor is None:
             raise ValueError("this writer is closed")
         with disk_errors(self._storage.root):
+            if self._modified_at is not None:
+                seconds = self._modified_at.timestamp()
+                os.utime(self._descriptor, (seconds, seconds))
             os.fsync(self._descriptor)
             stored = os.fstat(self._descriptor).st_size
             if stored != self._size_bytes:

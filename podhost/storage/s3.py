@@ -1,4 +1,4 @@
-"""The store in an S3 bucket: the only module that knows boto3.
+"""The store in an S3 bucket: with s3_clients.py the only module that knows boto3.
 
 An object appears by one put, or by completing a multipart upload; its key is never looked at from
 outside. It relies on nothing in which S3 servers were seen to differ: no checksum in the ETag,
@@ -8,8 +8,7 @@ no If-Range, and If-None-Match only on top of a look and a mark of our own.
 import hashlib
 import io
 import secrets
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -37,16 +36,24 @@ from podhost.storage.s3_answers import (
     NOT_IMPLEMENTED,
     NOT_WRITTEN,
     code_of,
+    is_timeout,
     reason_of,
+)
+from podhost.storage.s3_clients import (
+    ANSWER_SECONDS,
+    CONNECT_SECONDS,
+    STORED_SECONDS,
+    S3Clients,
 )
 
 if TYPE_CHECKING:
-    from boto3.session import Session
-    from mypy_boto3_s3 import S3Client
+    pass
 
 
 PART_BYTES = 16 * 1024 * 1024  # S3 takes 10,000 parts: 160 GB
 
+# What S3 has no header for is kept in the object's metadata.
+_MODIFIED_AT = "modified-at"
 _OPERATIONS = {"GET": "get_object", "HEAD": "head_object", "PUT": "put_object"}
 
 
@@ -65,30 +72,28 @@ class S3Storage(Storage):
         region: str | None = None,
         access_key: str | None = None,
         secret_key: str | None = None,
+        connect_seconds: float = CONNECT_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
+        stored_seconds: float = STORED_SECONDS,
     ) -> None:
         self.bucket = bucket
         self.prefix = prefix.strip("/") + "/" if prefix.strip("/") else ""
-        self._endpoint_url = endpoint_url
-        self._address = endpoint_url or ""
-        self._session_arguments: dict[str, Any] = {
-            "region_name": region,
-            "aws_access_key_id": access_key,
-            "aws_secret_access_key": secret_key,
-        }
-        # Sessions and the making of clients are not safe between threads; clients are.
-        self._lock = threading.RLock()
-        self._session: Session | None = None
-        self._main_client: S3Client | None = None
+        self._clients = S3Clients(
+            endpoint_url,
+            connect_seconds=connect_seconds,
+            answer_seconds=answer_seconds,
+            stored_seconds=stored_seconds,
+            region_name=region,
+            aws_access_key_id=access_key,
+            aws_secret_access_key=secret_key,
+        )
         self._conditional_puts = True
 
     def check(self) -> None:
         """List one key: it proves endpoint, credentials, clock and bucket. Nothing is written."""
         with self._guard():
-            client = self._make_client(3, 3, tries=2)
-            try:
-                client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, MaxKeys=1)
-            finally:
-                client.close()
+            client = self._clients.checking()
+            client.list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, MaxKeys=1)
 
     def writer(
         self,
@@ -96,13 +101,17 @@ class S3Storage(Storage):
         *,
         content_type: str,
         cache_control: str | None = None,
+        content_encoding: str | None = None,
+        modified_at: datetime | None = None,
         overwrite: bool = False,
     ) -> Writer:
         headers = {
             "ContentType": content_type,
             "CacheControl": cache_control or cache_control_for(overwrite),
         }
-        return _S3Writer(self, check_key(key), headers, overwrite)
+        if content_encoding is not None:
+            headers["ContentEncoding"] = content_encoding
+        return _S3Writer(self, check_key(key), headers, overwrite, modified_at)
 
     def open(self, key: str, start: int = 0, end: int | None = None) -> Reader:
         check_range(start, end)
@@ -113,7 +122,7 @@ class S3Storage(Storage):
         if start or end is not None:
             ranged["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
         with self._guard():
-            client = self._client()
+            client = self._clients.asking()
             try:
                 answer: Any = client.get_object(Bucket=self.bucket, Key=self._full(key), **ranged)
             except client.exceptions.ClientError as error:
@@ -131,7 +140,9 @@ class S3Storage(Storage):
         head = self._find_head(check_key(key))
         if head is None:
             return None
-        return Stat(key, head["ContentLength"], head["LastModified"].astimezone(UTC))
+        given = _metadata(head).get(_MODIFIED_AT)
+        modified_at = datetime.fromisoformat(given) if given else head["LastModified"]
+        return Stat(key, head["ContentLength"], modified_at.astimezone(UTC))
 
     def url_for(
         self,
@@ -147,13 +158,13 @@ class S3Storage(Storage):
             name = "ContentType" if method == "PUT" else "ResponseContentType"
             parameters[name] = content_type
         with self._guard():
-            return self._client().generate_presigned_url(
+            return self._clients.asking().generate_presigned_url(
                 _OPERATIONS[method], Params=parameters, ExpiresIn=expires_seconds
             )
 
     def credentials_id(self) -> str:
         with self._guard():
-            credentials = self._boto_session().get_credentials()
+            credentials = self._clients.session().get_credentials()
             if credentials is None:
                 raise Unavailable(f"{self._place()} cannot be used: no credentials were found.")
             frozen = credentials.get_frozen_credentials()
@@ -161,7 +172,7 @@ class S3Storage(Storage):
 
     def delete(self, key: str) -> None:
         with self._guard():
-            client = self._client()
+            client = self._clients.asking()
             try:
                 client.delete_object(Bucket=self.bucket, Key=self._full(key))
             except client.exceptions.ClientError as error:
@@ -182,7 +193,15 @@ class S3Storage(Storage):
         # Whatever else lies in the bucket is not ours to see.
         return (stat for stat in found if is_key(stat.key))
 
-    def copy(self, source_key: str, target_key: str) -> None:
+    def copy(
+        self,
+        source_key: str,
+        target_key: str,
+        *,
+        content_type: str | None = None,
+        cache_control: str | None = None,
+        may_share: bool = False,
+    ) -> None:
         """Inside the store, in parts if it is large; the bytes do not come through here."""
         from boto3.s3.transfer import TransferConfig
 
@@ -193,14 +212,14 @@ class S3Storage(Storage):
         with self._guard():
             if self._head(target_key) is not None:
                 raise taken(target_key)
-            self._client().copy(
+            self._clients.storing().copy(
                 {"Bucket": self.bucket, "Key": self._full(source_key)},
                 self.bucket,
                 target,
                 ExtraArgs={
                     "MetadataDirective": "REPLACE",
-                    "ContentType": head["ContentType"],
-                    "CacheControl": head.get("CacheControl", IMMUTABLE),
+                    "ContentType": content_type or head["ContentType"],
+                    "CacheControl": cache_control or head.get("CacheControl", IMMUTABLE),
                 },
                 Config=TransferConfig(use_threads=False),
             )
@@ -219,10 +238,7 @@ class S3Storage(Storage):
         return removed
 
     def close(self) -> None:
-        with self._lock:
-            client, self._main_client = self._main_client, None
-        if client is not None:
-            client.close()
+        self._clients.close()
 
     def _full(self, key: str) -> str:
         return self.prefix + check_key(key)
@@ -232,7 +248,7 @@ class S3Storage(Storage):
 
     def _head(self, key: str) -> Any:
         """The answer to HEAD, or None where the store answers 404."""
-        client = self._client()
+        client = self._clients.asking()
         try:
             return client.head_object(Bucket=self.bucket, Key=self._full(key))
         except client.exceptions.ClientError as error:
@@ -245,12 +261,12 @@ class S3Storage(Storage):
         with self._guard():
             head = self._head(key)
             if head is None:
-                self._client().head_bucket(Bucket=self.bucket)
+                self._clients.asking().head_bucket(Bucket=self.bucket)
             return head
 
     def _abort(self, full_key: str, upload_id: str) -> None:
         with self._guard():
-            client = self._client()
+            client = self._clients.asking()
             try:
                 client.abort_multipart_upload(Bucket=self.bucket, Key=full_key, UploadId=upload_id)
             except client.exceptions.ClientError as error:
@@ -259,7 +275,7 @@ class S3Storage(Storage):
 
     def _pages(self, operation: str, full_prefix: str) -> Iterator[Mapping[str, Any]]:
         with self._guard():
-            paginator: Any = self._client().get_paginator(operation)  # type: ignore[call-overload]
+            paginator: Any = self._clients.asking().get_paginator(operation)  # type: ignore[call-overload]
             pages = iter(paginator.paginate(Bucket=self.bucket, Prefix=full_prefix))
         while True:
             with self._guard():
@@ -268,52 +284,9 @@ class S3Storage(Storage):
                 return
             yield page
 
-    def _boto_session(self) -> "Session":
-        import boto3
-
-        with self._lock:
-            if self._session is None:
-                self._session = boto3.Session(**self._session_arguments)
-            return self._session
-
-    def _client(self) -> "S3Client":
-        with self._lock:
-            if self._main_client is None:
-                self._main_client = self._make_client(5, 60, tries=3)
-            return self._main_client
-
-    def _make_client(self, connect_seconds: int, read_seconds: int, tries: int) -> "S3Client":
-        from botocore.config import Config
-
-        config = Config(
-            signature_version="s3v4",
-            connect_timeout=connect_seconds,
-            read_timeout=read_seconds,
-            retries={"mode": "standard", "total_max_attempts": tries},
-            max_pool_connections=50,
-            # By default boto3 sends checksums in trailers, which not every store understands.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        )
-        with self._lock:
-            make: Callable[..., S3Client] = self._boto_session().client
-            try:
-                client = make("s3", endpoint_url=self._endpoint_url, config=config)
-                self._address = client.meta.endpoint_url
-                host = urlsplit(self._address).hostname or ""
-                if not host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
-                    # Few other stores answer to a host name for each bucket.
-                    client.close()
-                    config = config.merge(Config(s3={"addressing_style": "path"}))
-                    client = make("s3", endpoint_url=self._endpoint_url, config=config)
-            except ValueError as error:
-                reason = "the endpoint's address or the region is not a valid one"
-                raise Unavailable(f"{self._place()} cannot be used: {reason}.") from error
-        return client
-
     def _place(self) -> str:
         """The bucket and its server, without a name or password from the address."""
-        host = urlsplit(self._address).netloc.rpartition("@")[2]
+        host = urlsplit(self._clients.address).netloc.rpartition("@")[2]
         return f"The bucket {self.bucket}" + (f" at {host}" if host else "")
 
     @contextmanager
@@ -324,6 +297,8 @@ class S3Storage(Storage):
         except Exception as error:
             if not _is_of_the_store(error):
                 raise
+            if is_timeout(error):
+                self._clients.silence.noticed()
             raise Unavailable(f"{self._place()} cannot be used: {reason_of(error)}.") from error
 
 
@@ -335,15 +310,25 @@ class _S3Writer:
     """
 
     def __init__(
-        self, storage: S3Storage, key: str, headers: Mapping[str, str], overwrite: bool
+        self,
+        storage: S3Storage,
+        key: str,
+        headers: Mapping[str, str],
+        overwrite: bool,
+        modified_at: datetime | None,
     ) -> None:
         self._storage = storage
         self._key = key
         self._overwrite = overwrite
         self._mark = secrets.token_hex(8)
         self._target: dict[str, Any] = {"Bucket": storage.bucket, "Key": storage._full(key)}
-        self._headers: dict[str, Any] = {**headers, "Metadata": {"mark": self._mark}}
-        self._buffer = bytearray()
+        metadata = {"mark": self._mark}
+        if modified_at is not None:
+            metadata[_MODIFIED_AT] = modified_at.isoformat()
+        self._headers: dict[str, Any] = {**headers, "Metadata": metadata}
+        # A file and not bytes: these would be sent in one go that has to end within the time for
+        # connecting, which a slow line does not manage.
+        self._buffer = io.BytesIO()
         self._size_bytes = 0
         self._upload_id: str | None = None
         self._parts: list[dict[str, Any]] = []
@@ -354,10 +339,10 @@ class _S3Writer:
             raise ValueError("this writer is closed")
         view = memoryview(data)
         while view:
-            piece = view[: PART_BYTES - len(self._buffer)]
-            self._buffer += piece
+            piece = view[: PART_BYTES - self._buffer.tell()]
+            self._buffer.write(piece)
             view = view[len(piece) :]
-            if len(self._buffer) == PART_BYTES:
+            if self._buffer.tell() == PART_BYTES:
                 self._send_part()
         self._size_bytes += len(data)
         return len(data)
@@ -366,7 +351,7 @@ class _S3Writer:
         if self._closed:
             raise ValueError("this writer is closed")
         storage = self._storage
-        if self._upload_id is not None and self._buffer:
+        if self._upload_id is not None and self._buffer.tell():
             self._send_part()
         with storage._guard():
             if not self._overwrite and storage._head(self._key) is not None:
@@ -392,28 +377,31 @@ class _S3Writer:
 
     def _send_part(self) -> None:
         with self._storage._guard():
-            client: Any = self._storage._client()
             if self._upload_id is None:
-                begun = client.create_multipart_upload(**self._target, **self._headers)
+                begun = self._storage._clients.asking().create_multipart_upload(
+                    **self._target, **self._headers
+                )
                 self._upload_id = begun["UploadId"]
+            client: Any = self._storage._clients.storing()
             number = len(self._parts) + 1
+            self._buffer.seek(0)
             answer = client.upload_part(
                 **self._target, UploadId=self._upload_id, PartNumber=number, Body=self._buffer
             )
         self._parts.append({"PartNumber": number, "ETag": answer["ETag"]})
-        self._buffer.clear()
+        self._buffer.seek(0)
+        self._buffer.truncate()
 
     def _finish(self) -> bool:
         """Make the object appear; False if the store says that it did not."""
-        client: Any = self._storage._client()
+        client: Any = self._storage._clients.storing()
         condition: dict[str, Any] = {}
         if self._storage._conditional_puts and not self._overwrite:
             condition["IfNoneMatch"] = "*"
         try:
             if self._upload_id is None:
-                client.put_object(
-                    **self._target, **self._headers, **condition, Body=bytes(self._buffer)
-                )
+                self._buffer.seek(0)
+                client.put_object(**self._target, **self._headers, **condition, Body=self._buffer)
             else:
                 client.complete_multipart_upload(
                     **self._target,
@@ -435,9 +423,8 @@ class _S3Writer:
         head = self._storage._head(self._key)
         if head is None:
             raise Unavailable(f"{self._storage._place()} did not keep {self._key}.")
-        marks = {name.lower(): value for name, value in head.get("Metadata", {}).items()}
         # A store may drop marks; without one only its refusal tells.
-        ours = marks.get("mark", "" if refused else self._mark) == self._mark
+        ours = _metadata(head).get("mark", "" if refused else self._mark) == self._mark
         if not ours and not self._overwrite:
             raise taken(self._key)
         if not ours and refused:
@@ -449,6 +436,10 @@ class _S3Writer:
                 f"{self._storage._place()} kept {head['ContentLength']} of the "
                 f"{self._size_bytes} bytes of {self._key}."
             )
+
+
+def _metadata(head: Mapping[str, Any]) -> dict[str, str]:
+    return {name.lower(): value for name, value in head.get("Metadata", {}).items()}
 
 
 def _is_of_the_store(error: Exception) -> bool:

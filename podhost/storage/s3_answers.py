@@ -11,13 +11,16 @@ _REASONS = {
     "it does not exist": ("404", "NoSuchBucket"),
     "these credentials may not use it": ("403", "AccessDenied", "Forbidden"),
     "the access key is unknown there": ("InvalidAccessKeyId",),
-    "the secret key is wrong": ("SignatureDoesNotMatch",),
+    # Swift says so of an unknown access key too.
+    "the access key or the secret key is wrong": ("SignatureDoesNotMatch",),
     "the credentials have expired": ("ExpiredToken",),
     "no credentials were found in the environment": ("NoCredentialsError",),
     "the credentials in the environment are incomplete": ("PartialCredentialsError",),
     "the credentials could not be fetched": ("CredentialRetrievalError",),
     "the clock of this machine is wrong": ("RequestTimeTooSkewed",),
     "it lies in another region": ("301", "PermanentRedirect", "AuthorizationHeaderMalformed"),
+    "it has too much to do": ("503", "SlowDown", "ServiceUnavailable"),
+    "something went wrong inside it": ("500", "InternalError"),
     "its space is used up": ("507", "InsufficientStorage", "QuotaExceeded"),
     "the server does not answer": ("EndpointConnectionError", "ConnectTimeoutError"),
     "the server stopped answering": ("ReadTimeoutError",),
@@ -41,3 +44,13 @@ def reason_of(error: BaseException) -> str:
     """Half a sentence about a bucket, for a person; it never quotes the server's own message."""
     name = code_of(error) or type(error).__name__
     return _REASON_OF_CODE.get(name, f"the answer was {name}")
+
+
+def is_timeout(error: BaseException) -> bool:
+    """Whether the store was silent for too long, rather than saying no or hanging up."""
+    name = type(error).__name__
+    if name == "ConnectionClosedError":
+        # Also what botocore makes of a store that stopped to take bytes.
+        reasons = (error.__context__, getattr(error.__context__, "__context__", None))
+        return any(isinstance(reason, TimeoutError) for reason in reasons)
+    return name in ("ReadTimeoutError", "ConnectTimeoutError")

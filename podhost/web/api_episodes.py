@@ -10,9 +10,10 @@ from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from podhost.answers import EpisodeAnswer, EpisodeList, episode_answer
+from podhost.answers import EpisodeAnswer, EpisodeList, episode_answer, listed_answer
 from podhost.audio import PreparedAudio, refuse_known_audio
 from podhost.chapter_pictures import shown_chapters
+from podhost.episode_pages import list_page
 from podhost.episodes import (
     STATUSES,
     EpisodeInput,
@@ -22,7 +23,6 @@ from podhost.episodes import (
     create_episode,
     episode_problems,
     find_episode_by_guid,
-    list_episodes,
     replace_audio,
     set_chapters,
     set_episode_artwork,
@@ -82,12 +82,12 @@ def get_episodes(call: Call, session: Session) -> EpisodeList:
         sentence = f"It must be one of {', '.join(STATUSES)}."
         raise Invalid(f"status: {sentence}", {"status": sentence})
     show, base_url = call.show(session), call.instance.base_url
-    found = list_episodes(session, show, status=status, limit=limit, offset=offset)
+    found = list_page(session, show, status=status, limit=limit, offset=offset)
     total = count_episodes(session, show, status=status)
     path = f"/api/v1/shows/{show.slug}/episodes"
     more = f"&status={status}" if status else ""
     return EpisodeList(
-        episodes=[episode_answer(show, episode, base_url) for episode in found],
+        episodes=[listed_answer(show, listed, base_url) for listed in found],
         total=total,
         next=next_page(call, path, limit, offset, total, more=more),
     )

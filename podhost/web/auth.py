@@ -3,21 +3,22 @@
 from sqlalchemy.orm import Session
 from starlette.requests import Request
 
-from podhost.accounts import check_token
+from podhost.accounts import KnownToken, check_token
 from podhost.errors import Forbidden, Unauthorized
 from podhost.instance import Instance
-from podhost.models import Token
+from podhost.rate_limits import RateLimits
 
 READ = "read"
 WRITE = "write"
 _SECRET_LIMIT = 500
 
 
-def require_token(request: Request, scope: str) -> Token:
+def require_token(request: Request, scope: str) -> KnownToken:
     """The token that came with the request. It blocks on the database.
 
     Raises Unauthorized when there is none or it is not good (any more), and Forbidden when it
-    may only read and `scope` is WRITE. The account of the token is loaded.
+    may only read and `scope` is WRITE, and TooManyRequests when too many wrong ones came from its
+    address.
     """
     instance: Instance = request.app.state.instance
     with instance.database.read() as session:
@@ -26,9 +27,18 @@ def require_token(request: Request, scope: str) -> Token:
 
 def require_token_in(
     session: Session, request: Request, scope: str, *, instance: Instance
-) -> Token:
+) -> KnownToken:
     """Like `require_token`, in a session that is open already."""
-    token = check_token(session, _secret(request), now=instance.now())
+    limits: RateLimits = request.app.state.limits
+    host = request.client.host if request.client else ""
+    secret = _secret(request)
+    limits.require_attempt(host, secret)
+    try:
+        token = check_token(session, secret, now=instance.now())
+    except Unauthorized:
+        limits.note_failure(host)
+        raise
+    limits.note_success(secret)
     if scope == WRITE and token.scope != WRITE:
         raise Forbidden("This token may only read; make one that may write with `token create`.")
     return token

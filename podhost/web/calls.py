@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from anyio import CapacityLimiter, to_thread
@@ -22,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from podhost.changes import last_change
+from podhost.episode_pages import is_unchanged
 from podhost.episodes import get_episode
 from podhost.errors import Invalid, NotFound
 from podhost.instance import Instance
@@ -46,10 +47,15 @@ ARTWORK_LIMIT_BYTES = 20 * MB
 TRANSCRIPT_LIMIT_BYTES = 10 * MB
 # Each file that is being prepared keeps a child process busy.
 PREPARED_AT_ONCE = 4
+# While the database is locked, who writes waits, and takes no thread from those who read.
+WRITTEN_AT_ONCE = 20
 REMEMBERED_BYTES = 16 * MB
 _LONGEST_KEY = 300
+# What one costs beside its body: the key, the objects around it.
+_REMEMBERED_BYTES_EACH = 1000
 
 _preparing: RunVar[CapacityLimiter] = RunVar("podhost_preparing")
+_writing: RunVar[CapacityLimiter] = RunVar("podhost_writing")
 
 
 @dataclass(slots=True)
@@ -63,6 +69,8 @@ class Call:
     body: bytes = b""
     form: Form | None = None
     warnings: list[str] = field(default_factory=list)
+    # The id of the show that the path names, once it has been looked up.
+    show_id: str | None = None
 
     def now(self) -> datetime:
         """The current time, aware, UTC."""
@@ -70,7 +78,9 @@ class Call:
 
     def show(self, session: Session, *, lock: bool = False) -> Show:
         """The show that the path names. Raises NotFound or Gone."""
-        return get_show(session, self.parameters["show"], lock=lock)
+        show = get_show(session, self.parameters["show"], lock=lock)
+        self.show_id = show.id
+        return show
 
     def episode(self, session: Session, *, lock: bool = False) -> Episode:
         """The episode that the path names. Raises NotFound or Gone."""
@@ -125,12 +135,19 @@ async def perform(operation: Operation, request: Request) -> Response:
 async def _run(operation: Operation, call: Call) -> Response:
     work = partial(operation.handler, call)
     if operation.form is None:
-        return await to_thread.run_sync(work)
-    limiter = _preparing.get(None)
-    if limiter is None:
-        limiter = CapacityLimiter(PREPARED_AT_ONCE)
-        _preparing.set(limiter)
+        limiter = _limiter(_writing, WRITTEN_AT_ONCE)
+    else:
+        limiter = _limiter(_preparing, PREPARED_AT_ONCE)
     return await to_thread.run_sync(work, limiter=limiter)
+
+
+def _limiter(found: RunVar[CapacityLimiter], at_once: int) -> CapacityLimiter:
+    """That of this event loop."""
+    limiter = found.get(None)
+    if limiter is None:
+        limiter = CapacityLimiter(at_once)
+        found.set(limiter)
+    return limiter
 
 
 def _parameters(request: Request) -> dict[str, str]:
@@ -211,39 +228,57 @@ def answer(
 # What is remembered
 
 
+class RememberedAnswer(NamedTuple):
+    """A body that was right when the newest change was `seq`; None: it is of no single show."""
+
+    seq: int
+    show_id: str | None
+    body: bytes
+
+    def is_right(self, session: Session, seq: int) -> bool:
+        """Whether it still is, now that the newest change is `seq`."""
+        if self.seq == seq:
+            return True
+        if self.show_id is None:
+            return False
+        return is_unchanged(session, self.show_id, after=self.seq, until=seq)
+
+
 class Remembered:
     """Answers to reading calls, each with the number of the change after which it was made.
 
-    An answer is good for as long as no change was recorded since. Bounded in bytes: what was
-    asked for least recently falls out. Threads may share it.
+    Bounded in bytes: what was asked for least recently falls out. Threads may share it.
     """
 
     def __init__(self, limit_bytes: int = REMEMBERED_BYTES) -> None:
         self._limit_bytes = limit_bytes
         self._bytes = 0
-        self._answers: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
+        self._answers: OrderedDict[str, RememberedAnswer] = OrderedDict()
         self._lock = threading.Lock()
 
-    def find(self, key: str, seq: int) -> bytes | None:
-        """The answer, if it was made when the newest change was `seq`."""
+    def find(self, key: str) -> RememberedAnswer | None:
+        """What was answered last."""
         with self._lock:
             found = self._answers.get(key)
-            if found is None or found[0] != seq:
-                return None
-            self._answers.move_to_end(key)
-            return found[1]
+            if found is not None:
+                self._answers.move_to_end(key)
+            return found
 
-    def keep(self, key: str, seq: int, body: bytes) -> None:
+    def keep(self, key: str, answer: RememberedAnswer) -> None:
         """Remember an answer, in the place of the one that was there."""
-        if len(body) > self._limit_bytes // 4 or len(key) > _LONGEST_KEY:
+        size_bytes = _cost_bytes(answer)
+        if size_bytes > self._limit_bytes // 4 or len(key) > _LONGEST_KEY:
             return
         with self._lock:
             before = self._answers.pop(key, None)
-            self._bytes += len(body) - (len(before[1]) if before else 0)
-            self._answers[key] = (seq, body)
+            self._bytes += size_bytes - (_cost_bytes(before) if before else 0)
+            self._answers[key] = answer
             while self._bytes > self._limit_bytes:
-                _, (_, oldest) = self._answers.popitem(last=False)
-                self._bytes -= len(oldest)
+                self._bytes -= _cost_bytes(self._answers.popitem(last=False)[1])
+
+
+def _cost_bytes(answer: RememberedAnswer) -> int:
+    return len(answer.body) + _REMEMBERED_BYTES_EACH
 
 
 def _read(operation: Operation, request: Request, call: Call) -> Response:
@@ -256,12 +291,15 @@ def _read(operation: Operation, request: Request, call: Call) -> Response:
         remembered = _remembered(request)
         key = f"{request.url.path}?{request.url.query}"
         seq = last_change(session)
-        body = remembered.find(key, seq)
-        if body is None:
+        known = remembered.find(key)
+        if known is None or not known.is_right(session, seq):
             make: Callable[..., msgspec.Struct] = operation.handler
             body = msgspec.json.encode(make(call, session))
-            remembered.keep(key, seq, body)
-    return answer(body)
+            known = RememberedAnswer(seq, call.show_id, body)
+            remembered.keep(key, known)
+        elif known.seq != seq:
+            remembered.keep(key, known._replace(seq=seq))
+    return answer(known.body)
 
 
 def _remembered(request: Request) -> Remembered:

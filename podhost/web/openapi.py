@@ -9,6 +9,23 @@ import msgspec
 JSON = "application/json"
 FORM = "multipart/form-data"
 _REFERENCE = "#/components/schemas/{name}"
+_COMMON = "#/components/responses/{status}"
+# What any call may be answered, before or while it is looked at.
+COMMON_ERRORS = {
+    "400": "This is not a request that HTTP knows.",
+    "408": "The request did not arrive whole in time.",
+    "414": "The address is longer than any that works here.",
+    "429": "The address or the token calls too often, or has too many connections.",
+    "431": "The header of the request is larger than is taken here.",
+    "503": "The database or the storage does not answer, or too many ask at once.",
+}
+_RETRY_AFTER = {
+    "Retry-After": {
+        "description": "In how many seconds to try again.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 0},
+    }
+}
 _DESCRIPTION = """Publish podcasts from programs.
 
 Every call but this one needs a token: `Authorization: Bearer TOKEN`. `podhost token create` makes
@@ -94,6 +111,9 @@ def render_openapi(operations: Sequence[Operation], *, version: str, base_url: s
     spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
     for name, schema in _schemas(operations).items():
         spec.components.schema(name, schema)
+    for status, meaning in COMMON_ERRORS.items():
+        headers = _RETRY_AFTER if status in ("429", "503") else None
+        spec.components.response(status, _error(meaning, headers))
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
@@ -151,6 +171,8 @@ def _query_parameter(query: Query) -> dict[str, Any]:
         "name": query.name,
         "in": "query",
         "description": query.description,
+        # As in forms, what is left empty is not given.
+        "allowEmptyValue": True,
         "schema": dict(query.schema),
     }
 
@@ -197,13 +219,29 @@ def _responses(operation: Operation) -> dict[str, Any]:
         success["content"] = {operation.answer_type: {"schema": _reference(operation.answer)}}
     elif operation.status != 204:
         success["content"] = {operation.answer_type: {"schema": {"type": "object"}}}
+    if operation.status == 201:
+        success["headers"] = {
+            "Location": {
+                "description": "The address of what was made.",
+                "required": True,
+                "schema": {"type": "string", "format": "uri"},
+            }
+        }
     responses = {str(operation.status): success}
     for status, meaning in _errors(operation).items():
-        responses[status] = {
-            "description": meaning,
-            "content": {JSON: {"schema": _reference(ErrorAnswer)}},
-        }
-    return responses
+        responses[status] = _error(meaning)
+    # What is said at the door is the same for all.
+    for status in COMMON_ERRORS:
+        responses[status] = {"$ref": _COMMON.format(status=status)}
+    return dict(sorted(responses.items()))
+
+
+def _error(meaning: str, headers: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "description": meaning,
+        "content": {JSON: {"schema": _reference(ErrorAnswer)}},
+    }
+    return described | ({"headers": dict(headers)} if headers else {})
 
 
 def _errors(operation: Operation) -> dict[str, str]:
@@ -212,7 +250,6 @@ def _errors(operation: Operation) -> dict[str, str]:
     errors = {
         "401": "There is no token, or it is not good (any more).",
         "422": "Something that was given cannot be used; `fields` says what.",
-        "503": "The database or the storage does not answer; try again in a moment.",
     }
     if "{" in operation.path:
         errors["404"] = "There is no such show or episode."
@@ -222,7 +259,8 @@ def _errors(operation: Operation) -> dict[str, str]:
         errors["409"] = "What is stored already forbids it."
     if _body(operation):
         errors["413"] = "What was sent is larger than this instance takes."
-    return dict(sorted(errors.items()))
+        errors["415"] = "The body came compressed."
+    return errors
 
 
 def _reference(kind: type[msgspec.Struct]) -> dict[str, str]:

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import func, select
 from starlette.concurrency import run_in_threadpool
@@ -15,11 +15,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from podhost.db import current_revision, head_revision
-from podhost.errors import Forbidden, PodhostError, Unauthorized, Unavailable
+from podhost.db import require_usable_schema
+from podhost.errors import Conflict, Forbidden, PodhostError, Unauthorized, Unavailable
 from podhost.instance import Instance
-from podhost.jobs import count_by_status
+from podhost.jobs import count_by_status, latest_seconds
 from podhost.models import Episode, Show
+from podhost.rate_limits import RateLimits
 from podhost.traffic import Numbers, Traffic
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def routes(instance: Instance, traffic: Traffic) -> list[Route]:
         return _text("ready")
 
     async def metrics(request: Request) -> Response:
-        _require_operator(request, instance.settings.metrics_token)
+        _require_operator(request, instance.settings.metrics_token, request.app.state.limits)
         text, media_type = await run_in_threadpool(_metrics, instance, traffic)
         return Response(text, media_type=media_type, headers={"Cache-Control": "no-store"})
 
@@ -82,12 +83,10 @@ class Readiness:
 
 
 def _check_database(instance: Instance) -> None:
-    revision = current_revision(instance.database)
-    if revision != head_revision():
-        raise Unavailable(
-            f"The database is at revision {revision or 'none'} and this podhost needs "
-            f"{head_revision()}; run `podhost migrate`."
-        )
+    try:
+        require_usable_schema(instance.database)
+    except Conflict as error:
+        raise Unavailable(error.message) from error
 
 
 class _Check:
@@ -140,16 +139,20 @@ def _set(answer: asyncio.Future[str], sentence: str) -> None:
 # Metrics
 
 
-def _require_operator(request: Request, metrics_token: str) -> None:
-    """Loopback, or the token. Raises Unauthorized or Forbidden.
+def _require_operator(request: Request, metrics_token: str, limits: RateLimits) -> None:
+    """Loopback, or the token. Raises Unauthorized, Forbidden or TooManyRequests.
 
     Whatever says that it was forwarded came through a proxy and is not from this machine, even
     when the proxy is; where the proxy is trusted, the client's address stands in its place.
     """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if metrics_token and scheme.lower() == "bearer":
+        host = request.client.host if request.client else ""
+        limits.require_attempt(host, token.strip())
         if hmac.compare_digest(token.strip().encode(), metrics_token.encode()):
+            limits.note_success(token.strip())
             return
+        limits.note_failure(host)
         raise Unauthorized("This is not the token of the setting PODHOST_METRICS_TOKEN.")
     is_forwarded = any(
         name in _FORWARDING_HEADERS or name.startswith("x-forwarded-") for name in request.headers
@@ -240,38 +243,62 @@ class _Collector:
 
         up = GaugeMetricFamily("podhost_database_up", "1 while the database answers.")
         jobs = GaugeMetricFamily("podhost_jobs", "Jobs, by status.", labels=["status"])
+        late = GaugeMetricFamily(
+            "podhost_jobs_late_seconds",
+            "How long the job that is due longest has been waiting for a worker.",
+        )
         shows = GaugeMetricFamily("podhost_shows", "Shows that are not deleted.")
         episodes = GaugeMetricFamily("podhost_published_episodes", "Episodes in feeds.")
         try:
-            by_status, show_count, episode_count = _count_rows(self._instance)
+            counted = _count_rows(self._instance)
         except Unavailable:
             up.add_metric([], 0)
             yield up
             return
         up.add_metric([], 1)
         for status in ("waiting", "running", "failed"):
-            jobs.add_metric([status], by_status.get(status, 0))
-        shows.add_metric([], show_count)
-        episodes.add_metric([], episode_count)
-        yield from (up, jobs, shows, episodes)
+            jobs.add_metric([status], counted.jobs.get(status, 0))
+        late.add_metric([], counted.late_seconds)
+        shows.add_metric([], counted.shows)
+        episodes.add_metric([], counted.published_episodes)
+        yield from (up, jobs, late, shows, episodes)
 
 
 _SUMS = {
     "spool_dropped": "Request records lost because the disk could not take them.",
     "spool_failed_writes": "Failed writes to the request spool.",
+    "api_refused_by_limit": "API calls answered 429 because of an address's or token's limit.",
+    "failed_logins": "Wrong tokens and passwords.",
+    "refused_logins": "Tokens not looked at, after too many wrong ones from the address.",
+    "requests_late": "Requests whose header did not arrive whole in time (408).",
+    "requests_malformed": "Requests that are no HTTP or whose header is too large (400, 414, 431).",
+    "connections_refused": "Connections that had to go because there were too many (429, 503).",
+    "connections_closed_for_room": "Idle or stalled connections closed to make room for others.",
 }
 _STATES = {
+    "connections_open": "Open connections of all serving processes.",
     "spool_backlog": "Request records in memory that are not on disk yet.",
     "feeds_in_memory": "Feeds held in memory, added up over the processes.",
     "cache_bytes": "Memory used for feeds and other small answers.",
 }
 
 
-def _count_rows(instance: Instance) -> tuple[dict[str, int], int, int]:
+class _Counted(NamedTuple):
+    jobs: dict[str, int]
+    late_seconds: float
+    shows: int
+    published_episodes: int
+
+
+def _count_rows(instance: Instance) -> _Counted:
+    shows = select(func.count(Show.id)).where(Show.deleted_at.is_(None))
+    published = select(func.count(Episode.id)).where(
+        Episode.status == "published", Episode.deleted_at.is_(None)
+    )
     with instance.database.read() as session:
-        jobs = count_by_status(session)
-        shows = session.scalar(select(func.count(Show.id)).where(Show.deleted_at.is_(None)))
-        published = select(func.count(Episode.id)).where(
-            Episode.status == "published", Episode.deleted_at.is_(None)
+        return _Counted(
+            count_by_status(session),
+            latest_seconds(session, instance.now()),
+            session.scalar(shows) or 0,
+            session.scalar(published) or 0,
         )
-        return jobs, shows or 0, session.scalar(published) or 0

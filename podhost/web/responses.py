@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from calendar import timegm
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from email.utils import formatdate
 from functools import lru_cache
@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import msgspec
 
-from podhost.catalogue_entries import ALLOW_ANY_ORIGIN, EXPOSE_AUDIO, Headers
+from podhost.catalogue_entries import ALLOW_ANY_ORIGIN, EXPOSE_AUDIO
 from podhost.errors import PodhostError
+from podhost.ready_answers import Answer, HeaderBlock
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 RANGES_LIMIT = 16
 # Longer ones are not parsed at all; sixteen ranges of twenty digits fit.
 RANGE_HEADER_LIMIT = 1024
-# What nearly every player sends.
-_SIMPLE_RANGE = re.compile(rb"bytes=([0-9]{1,18})-([0-9]{1,18})?", re.ASCII)
 _RANGE = re.compile(rb"[ \t]*(?P<first>[0-9]*)-(?P<last>[0-9]*)[ \t]*", re.ASCII)
 # Beyond every size; longer numbers would only cost time.
 _FAR = 10**18
@@ -98,11 +97,15 @@ def parse_range(header: bytes, size_bytes: int) -> Range | Unsatisfiable | None:
     Ranges that touch or overlap are sent as one. Several apart from each other are not sent as
     multipart but ignored, which the RFC allows; so is what is malformed or has another unit.
     """
-    simple = _SIMPLE_RANGE.fullmatch(header)
-    if simple is not None:
-        return _one_range(simple[1], simple[2] or b"", size_bytes)
+    if len(header) > RANGE_HEADER_LIMIT:
+        return None
     unit, equals, specs = header.partition(b"=")
-    if not equals or len(header) > RANGE_HEADER_LIMIT or unit.strip().lower() != b"bytes":
+    if unit == b"bytes":
+        # What nearly every player sends is read without a regular expression.
+        first, dash, last = specs.partition(b"-")
+        if dash and first.isdigit() and (last.isdigit() or not last):
+            return _one_range(first, last, size_bytes)
+    if not equals or unit.strip().lower() != b"bytes":
         return None
     wanted: list[Range] = []
     written = 0
@@ -311,6 +314,8 @@ _STATUS = {
     "gone": 410,
     "conflict": 409,
     "too_large": 413,
+    "unsupported": 415,
+    "too_many_requests": 429,
     "unavailable": 503,
 }
 
@@ -337,29 +342,21 @@ def error_body(error: PodhostError) -> tuple[int, bytes]:
 _METHODS = b"GET, HEAD, OPTIONS"
 
 
-class Answer(NamedTuple):
-    """A short answer that is the same for everybody."""
-
-    start: dict[str, Any]
-    body: dict[str, Any]
-
-
-def start_message(status: int, headers: Headers) -> dict[str, Any]:
-    return {"type": "http.response.start", "status": status, "headers": headers}
-
-
 def body_message(body: bytes | bytearray) -> dict[str, Any]:
+    """The ASGI message that is a body, or the last piece of one."""
     return {"type": "http.response.body", "body": body}
 
 
 def plain_answer(status: int, text: str, *headers: tuple[bytes, bytes]) -> Answer:
+    """A sentence for whoever looks at it."""
     body = (text + "\n").encode()
-    described = (
+    block = HeaderBlock(
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", b"%d" % len(body)),
         ALLOW_ANY_ORIGIN,
+        *headers,
     )
-    return Answer(start_message(status, described + headers), body_message(body))
+    return Answer(status, block, body=body)
 
 
 _NO_CACHE = (b"cache-control", b"no-cache")
@@ -379,59 +376,69 @@ NOT_RENDERED = plain_answer(
 )
 NO_SUCH_METHOD = plain_answer(405, "Only GET and HEAD work here.", _NO_CACHE, (b"allow", _METHODS))
 PREFLIGHT = Answer(
-    start_message(
-        204,
+    204,
+    HeaderBlock(
+        (b"allow", _METHODS),
+        ALLOW_ANY_ORIGIN,
+        (b"access-control-allow-methods", _METHODS),
         (
-            (b"allow", _METHODS),
-            ALLOW_ANY_ORIGIN,
-            (b"access-control-allow-methods", _METHODS),
-            (
-                b"access-control-allow-headers",
-                b"Range, If-Range, If-Match, If-None-Match, If-Modified-Since",
-            ),
-            (b"access-control-max-age", b"86400"),
+            b"access-control-allow-headers",
+            b"Range, If-Range, If-Match, If-None-Match, If-Modified-Since",
         ),
+        (b"access-control-max-age", b"86400"),
     ),
-    EMPTY,
 )
-
-
-class Request:
-    """One request for anything but a feed in memory: what came in and when."""
-
-    __slots__ = ("headers", "ip", "method", "path", "receive", "scope", "send", "started_ms")
-
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.started_ms = int(time.time() * 1000)
-        self.scope = scope
-        self.method: str = scope["method"]
-        self.path: str = scope["path"]
-        client = scope["client"]
-        self.ip: str = client[0] if client else ""
-        self.headers = read_headers(scope)
-        self.receive = receive
-        self.send = send
-
-    async def answer(self, answer: Answer) -> None:
-        """Send a short answer; none of its body to HEAD."""
-        await self.send(answer.start)
-        await self.send(EMPTY if self.method == "HEAD" else answer.body)
-
-
-def read_headers(scope: Scope) -> dict[bytes, bytes]:
-    lines = scope["headers"]
-    headers: dict[bytes, bytes] = dict(lines)
-    return headers if len(headers) == len(lines) else joined_headers(lines)
+PRECONDITION_FAILED = Answer(412, HeaderBlock((b"content-length", b"0"), ALLOW_ANY_ORIGIN))
 
 
 @lru_cache(maxsize=4096)
 def redirect_answer(url: str) -> Answer:
     """302: not 301, which apps and caches would keep for ever."""
-    headers = (
+    block = HeaderBlock(
         (b"location", url.encode("ascii")),
         (b"content-length", b"0"),
         _PRIVATE,
         ALLOW_ANY_ORIGIN,
         EXPOSE_AUDIO,
     )
-    return Answer(start_message(302, headers), EMPTY)
+    return Answer(302, block)
+
+
+class Request:
+    """What was asked, by whom and when: all that an answer is decided by.
+
+    `headers` are those of read_headers(); `ip` is empty where nobody knows it.
+    """
+
+    __slots__ = ("headers", "ip", "method", "path", "started_ms")
+
+    def __init__(self, method: str, path: str, headers: dict[bytes, bytes], ip: str) -> None:
+        self.started_ms = int(time.time() * 1000)
+        self.method = method
+        self.path = path
+        self.headers = headers
+        self.ip = ip
+
+
+class AsgiRequest(Request):
+    """A request with the way back to whoever asked, as ASGI gives it."""
+
+    __slots__ = ("receive", "send")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        client = scope["client"]
+        headers = read_headers(scope["headers"])
+        super().__init__(scope["method"], scope["path"], headers, client[0] if client else "")
+        self.receive = receive
+        self.send = send
+
+    async def answer(self, answer: Answer) -> None:
+        """Send an answer; none of its body to HEAD."""
+        await self.send(answer.start)
+        await self.send(EMPTY if self.method == "HEAD" else body_message(answer.body))
+
+
+def read_headers(lines: Collection[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Headers by name; see joined_headers() for those that were sent twice."""
+    headers: dict[bytes, bytes] = dict(lines)
+    return headers if len(headers) == len(lines) else joined_headers(lines)

@@ -6,6 +6,7 @@ goes wrong, and whoever goes away, nothing is left on disk.
 """
 
 import hashlib
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from podhost.audio import received_file
-from podhost.errors import Invalid, TooLarge
+from podhost.errors import Invalid, TooLarge, Unsupported
 from podhost.formats.text import clean_text, truncate_text
 from podhost.storage import Storage
 from podhost.storage.contract import disk_errors
@@ -30,8 +31,8 @@ TEXT_LIMIT_BYTES = MB
 MOST_PARTS = 100
 # One hop to a worker thread for each; larger pieces only cost memory.
 BATCH_BYTES = MB
-# A sender who has been silent for so long is not coming back.
-SILENCE_SECONDS = 60.0
+# Below that it is a sender who keeps a place, not one on a slow line.
+SLOWEST_BYTES_PER_SECOND = 1000
 
 CUT_OFF = "The upload was cut off before its end; nothing was stored. Send it again."
 
@@ -132,19 +133,30 @@ async def _feed(request: Request, reader: "_Reader", limit_bytes: int) -> None:
 
 
 async def _chunks(request: Request) -> AsyncIterator[bytes]:
-    """The body piece by piece. Raises Invalid when the sender goes away or falls silent."""
+    """The body piece by piece. Raises Invalid when the sender goes away or falls silent.
+
+    Our patience is a number of seconds of waiting, which every byte that arrives wins back at
+    `SLOWEST_BYTES_PER_SECOND`: pauses are fine, and a drip is not. What our own disk takes is no
+    waiting.
+    """
+    most: int = request.app.state.instance.settings.upload_pause_seconds
+    patience = float(most)
     while True:
+        began_at = time.monotonic()
         try:
-            with anyio.fail_after(SILENCE_SECONDS):
+            with anyio.fail_after(patience):
                 message = await request.receive()
         except TimeoutError:
             raise Invalid(
-                f"Nothing arrived for {SILENCE_SECONDS:.0f} seconds; nothing was stored. "
+                f"Nothing, or next to nothing, arrived for {most} seconds; nothing was stored. "
                 "Send it again."
             ) from None
         if message["type"] == "http.disconnect":
             raise Invalid(CUT_OFF)
-        if chunk := message.get("body", b""):
+        chunk = message.get("body", b"")
+        patience += began_at - time.monotonic() + len(chunk) / SLOWEST_BYTES_PER_SECOND
+        patience = min(patience, float(most))
+        if chunk:
             yield chunk
         if not message.get("more_body", False):
             return
@@ -153,7 +165,7 @@ async def _chunks(request: Request) -> AsyncIterator[bytes]:
 def _check_encoding(request: Request) -> None:
     # Unpacking it would need limits of its own, and audio does not get smaller.
     if request.headers.get("content-encoding", "identity").strip().lower() not in ("identity", ""):
-        raise Invalid("Send the body as it is, without a Content-Encoding.")
+        raise Unsupported("Send the body as it is, without a Content-Encoding.")
 
 
 def _check_length(request: Request, accepted: Accepted) -> None:

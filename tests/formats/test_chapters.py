@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from podhost.errors import Invalid
@@ -111,7 +111,6 @@ def test_it_refuses_broken_json_with_a_sentence(data):
     assert caught.value.message.endswith(".")
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_no_bytes_raise_anything_but_invalid(data):
     for name in ("chapters.json", "chapters.txt"):
@@ -129,7 +128,6 @@ json_values = st.recursive(
 chapter_keys = st.sampled_from(["startTime", "endTime", "title", "url", "img", "toc", "x"])
 
 
-@settings(deadline=None)
 @given(st.lists(st.dictionaries(chapter_keys, json_values), max_size=4))
 def test_no_json_raises_anything_but_invalid(entries):
     data = json.dumps({"chapters": entries}).encode()
@@ -318,7 +316,6 @@ any_chapter = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(any_chapter, max_size=20))
 def test_json_chapters_come_back_as_they_went(chapters):
     clean, _ = normalise_chapters(chapters, HOUR_MS)
@@ -327,7 +324,6 @@ def test_json_chapters_come_back_as_they_went(chapters):
     assert render_json_chapters(parse_json_chapters(written)) == written
 
 
-@settings(deadline=None)
 @given(st.lists(any_chapter, max_size=20))
 def test_normalised_chapters_stay_as_they_are(chapters):
     clean, _ = normalise_chapters(chapters, HOUR_MS)

@@ -1,9 +1,10 @@
 """Show notes: what apps can show comes through, nothing else does, and nothing takes for ever."""
 
 import re
+import tracemalloc
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -189,7 +190,6 @@ html_pieces = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.lists(html_pieces, max_size=40).map("".join) | st.text(max_size=200), st.integers(0, 200))
 def test_any_notes_are_clean_whole_and_cut(source: str, max_bytes: int) -> None:
     notes = render_notes(source, base_url=PAGE)
@@ -200,7 +200,6 @@ def test_any_notes_are_clean_whole_and_cut(source: str, max_bytes: int) -> None:
     assert_clean(clean_html(source))
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=()), max_size=200), st.integers(0, 100))
 def test_cutting_never_fails_on_text_that_is_no_html(text: str, max_bytes: int) -> None:
     assert len(truncate_html(text, max_bytes).encode()) <= max_bytes
@@ -269,3 +268,46 @@ def test_guests_are_introduced_in_the_language_of_the_show():
     assert render_guests_html(guests, language="es-mx") == "<p>Con Ann, Bo y Cy.</p>"
     assert render_guests_html(guests, language="ja") == "<p>Ann, Bo, Cy.</p>"
     assert render_guests_html(guests[:1], language="DE") == "<p>Mit Ann.</p>"
+
+
+TANGLES = {
+    "never closed": "<p>" + "".join(f"<b i={i}>" for i in range(450)) + "</p>" + "<p>x" * 30_000,
+    "closed by others": "<div></zzz>" * 11_000,
+    "hidden by a table": "".join(f"<b i={i}><table><td></b></table>" for i in range(450))
+    + "<p>x" * 25_000,
+    "foreign": "<svg>" + "<td>" * 30_000,
+    "formulas": "<math>" + "<mi>" * 30_000,
+    "objects": "<object></b>" * 10_000,
+    "lists": "<ul>" + "<li><b>x" * 90 + "</ul>" + "<p>x" * 30_000,
+}
+
+
+@pytest.mark.parametrize("tangle", TANGLES.values(), ids=TANGLES)
+def test_tangled_html_becomes_text_before_it_costs_much(tangle: str) -> None:
+    tracemalloc.start()
+    try:
+        clean = clean_html(tangle)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(clean) < 6 * len(tangle) and peak_bytes < 50_000_000
+    assert "<b>" not in clean and "<td>" not in clean
+
+
+def test_honest_html_is_no_tangle() -> None:
+    table = "<table><tr><td><b>Ann</b></td><td><i>Bo<br></i></td></tr></table>"
+    sloppy = "<b>Ann <i>and</b> Bo</i><p>next<ul><li>one<li><b>two</b></ul>"
+    clean = clean_html((table + sloppy) * 500)
+    assert clean.count("<b>Ann</b>") == 500 and clean.count("<li>one</li>") == 500
+
+
+def test_a_long_link_used_often_is_refused_before_it_is_unfolded() -> None:
+    notes = "[a]: /" + "x" * 60_000 + "\n\n" + "[a]" * 20_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(Invalid, match="same long link too often"):
+            render_notes(notes)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 200_000_000

@@ -16,7 +16,7 @@ from typing import Any
 import feedparser
 import podcastparser
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -646,7 +646,6 @@ anything = st.text(st.characters(exclude_categories=()), max_size=300) | st.list
 ).map("".join)
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.lists(anything, min_size=8, max_size=8))
 def test_any_text_of_a_show_gives_a_well_formed_feed_that_says_it(words: list[str]) -> None:
     title, description, author, holder, owner, email, name, role = words
@@ -673,7 +672,6 @@ def test_any_text_of_a_show_gives_a_well_formed_feed_that_says_it(words: list[st
         assert attribute(channel, "podcast:person", "role") == plain_line(role)
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.lists(anything, min_size=6, max_size=6))
 def test_any_text_of_an_episode_gives_a_well_formed_feed_that_says_it(words: list[str]) -> None:
     guid, title, notes, author, season, name = words
@@ -695,7 +693,6 @@ def test_any_text_of_an_episode_gives_a_well_formed_feed_that_says_it(words: lis
     assert item.find("podcast:season", NAMESPACES).get("name", "") == label
 
 
-@settings(max_examples=100, deadline=None)
 @given(anything)
 def test_any_address_is_refused_or_printed_as_ascii(text: str) -> None:
     show = make_show()
@@ -708,7 +705,6 @@ def test_any_address_is_refused_or_printed_as_ascii(text: str) -> None:
         assert re.fullmatch(r"https?://[!-~]+", link)
 
 
-@settings(max_examples=40, deadline=None)
 @given(anything)
 def test_feedparser_never_complains(text: str) -> None:
     episode = make_episode(title=text, notes_html=render_notes(text), season=1, season_name=text)

@@ -200,6 +200,13 @@ def test_a_damaged_tag_is_a_warning_and_no_reason_to_refuse_the_sound(look):
     assert "tags" in found.warnings[0]
 
 
+def test_a_tag_that_takes_for_ever_is_a_warning_and_no_reason_to_refuse_the_sound(look):
+    # Two kilobytes that unpack to two million empty texts.
+    found = look(make.id3_bomb(make.lame(3), 2_000_000))
+    assert any("damaged" in warning for warning in found.warnings)
+    assert found.duration_ms >= 2_900
+
+
 def test_itunes_atoms_are_read(look):
     texts = {
         "\xa9nam": "Der Anfang",

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from podhost.errors import Invalid
@@ -272,7 +272,6 @@ def test_a_hundred_thousand_cues_without_length_take_no_time():
     assert render_vtt([Cue(0, 0, None, "x")] * 100_000).count(b"-->") == 100_000
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300), st.sampled_from(["a.vtt", "a.srt", "a.json", "a.txt", "a"]))
 def test_no_bytes_raise_anything_but_invalid(data, name):
     try:
@@ -290,7 +289,6 @@ lines = st.text(
 spans = st.tuples(st.integers(0, 400_000_000), st.integers(1, 60_000))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(spans, lines), min_size=1, max_size=8))
 def test_webvtt_says_what_the_srt_said(parts):
     def clock(ms):
@@ -316,7 +314,6 @@ voices = st.none() | st.text(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(spans, voices, lines), max_size=8))
 def test_cues_come_back_from_webvtt(parts):
     cues = [
@@ -325,3 +322,16 @@ def test_cues_come_back_from_webvtt(parts):
     ]
     once = parse_cues(render_vtt(cues), "vtt")
     assert parse_cues(render_vtt(once), "vtt") == once
+
+
+@pytest.mark.parametrize("above", [b"\n\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n\xef\xbb\xbf"])
+def test_what_stands_above_a_transcript_does_not_hide_what_it_is(above):
+    cue = b"WEBVTT\n\n00:00.000 --> 00:01.000\nLow water.\n"
+    found = read_transcript(b"\xef\xbb\xbf" + above + cue, "a.txt")
+    assert (found.format, found.body) == ("vtt", cue)
+
+
+def test_elements_of_an_html_transcript_keep_no_attributes_but_the_time():
+    html = b'<p title="x" lang="en" id=y>One <time datetime="PT1S" title="z">0:01</time></p>'
+    found = read_transcript(html, "a.html")
+    assert found.body == b'<p>One <time datetime="PT1S">0:01</time></p>\n'

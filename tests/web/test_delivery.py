@@ -24,7 +24,8 @@ from podhost.downloads import Record, RequestSpool, read_segment
 from podhost.errors import Unavailable
 from podhost.instance import Instance, open_instance
 from podhost.models import Audio, Base, Episode, Show, ShowSlug
-from podhost.web import delivery as delivery_module
+from podhost.startup import limit_unsent
+from podhost.web import immediate
 from podhost.web.delivery import Delivery
 from podhost.web.responses import http_date
 from tests.servers import S3Server
@@ -235,7 +236,7 @@ def test_tags_on_two_lines_are_one_list(host: Host) -> None:
 def test_a_large_feed_is_unpacked_beside_the_loop(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery_module, "_DECOMPRESS_IN_LOOP_BYTES", 10)
+    monkeypatch.setattr(immediate, "_DECOMPRESS_IN_LOOP_BYTES", 10)
     assert host.get(FEED_PATH).body == FEED
     assert host.catalogue.feeds[FEED_PATH].body_identity == FEED
 
@@ -771,14 +772,16 @@ def test_both_engines_deliver_the_same(instance: Instance) -> None:
 class Served:
     """The hot path under a real uvicorn, in a thread, on a free port of loopback."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, **options: Any) -> None:
+        usual = {"http": "httptools", "proxy_headers": False, "access_log": False}
         config = uvicorn.Config(
-            app, interface="asgi3", loop="uvloop", http="httptools", log_config=None,
-            lifespan="off", timeout_graceful_shutdown=5,
+            app, interface="asgi3", loop="uvloop", log_config=None, lifespan="off",
+            timeout_graceful_shutdown=5, **(usual | options),
         )  # fmt: skip
         self.server = uvicorn.Server(config)
         self.listener = socket.socket()
         self.listener.bind(("127.0.0.1", 0))
+        limit_unsent(self.listener)
         self.port: int = self.listener.getsockname()[1]
         self.thread = threading.Thread(target=self.server.run, args=([self.listener],))
         self.thread.start()
@@ -798,8 +801,8 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(host: Host) -> Iterator[Served]:
-    running = Served(host.app)
+def served(host: Host, **options: Any) -> Iterator[Served]:
+    running = Served(host.app, **options)
     try:
         yield running
     finally:
@@ -872,6 +875,23 @@ def test_many_slow_listeners_hold_little_memory_and_slow_no_poll(
         # Each holds one piece of 256 KB at most, before it was seen to be slow.
         assert resident_mb() - before < 60
     assert sum(record.kind == "audio" for record in host.records()) == 100
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="this system cannot limit it")
+def test_what_the_network_does_not_take_is_not_called_sent(large: tuple[Host, bytes]) -> None:
+    host, _ = large
+    with served(host) as running:
+        with running.connect() as connection:
+            connection.sendall(f"GET {AUDIO_PATH} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            read_headers(connection)
+            time.sleep(0.5)
+        deadline = time.monotonic() + 10
+        while not host.spool.backlog:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    (record,) = host.records()
+    # Its own buffer took that much. Without the limit it is some 4 MB.
+    assert record.sent < 1_500_000
 
 
 def test_nothing_is_read_ahead_for_a_listener_who_takes_nothing(

@@ -10,6 +10,7 @@ from podhost.app import create_app
 from podhost.instance import Instance
 from podhost.web import api
 from podhost.web.api import OPERATIONS, PREFIX
+from podhost.web.openapi import COMMON_ERRORS
 from tests.asgi_client import Client
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "api.md"
@@ -69,6 +70,20 @@ def test_every_call_is_described_in_full(described: dict[str, Any]) -> None:
         assert {str(operation.status), "401"} <= set(found["responses"])
         has_body = operation.json is not None or operation.form is not None or operation.text_types
         assert bool(has_body) == ("requestBody" in found)
+
+
+def test_what_any_call_may_be_answered_is_said_of_each(described: dict[str, Any]) -> None:
+    for methods in described["paths"].values():
+        for operation in methods.values():
+            assert {*COMMON_ERRORS} <= set(operation["responses"])
+            for answer in operation["responses"].values():
+                name = answer.get("$ref", "").removeprefix("#/components/responses/")
+                assert not name or described["components"]["responses"][name]["content"]
+
+
+def test_an_empty_value_of_a_query_is_none(client: Client, described: dict[str, Any]) -> None:
+    parameters = described["paths"][f"{PREFIX}/shows"]["get"]["parameters"]
+    assert all(parameter["allowEmptyValue"] for parameter in parameters)
 
 
 def test_the_form_for_episodes_names_its_fields(described: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ from podhost.app import create_app
 from podhost.config import read_settings
 from podhost.errors import Unavailable
 from podhost.instance import Instance, open_instance
+from podhost.jobs import enqueue
 from podhost.traffic import Numbers, Traffic, mark_dead, new_run_folder
 from podhost.web import operations
 from tests.asgi_client import Client
+from tests.conftest import FrozenClock
 from tests.making import feed_body, make_episode, make_show
 
 LOOPBACK = ("127.0.0.1", 50000)
@@ -122,6 +125,18 @@ def test_metrics_count_answers_shows_episodes_and_jobs(
     assert found["podhost_jobs", "waiting"] == 1
     assert found["podhost_database_up",] == 1
     assert sum(value for name, value in found.items() if "resident_memory" in name[0]) > 0
+
+
+def test_metrics_say_how_long_work_has_been_waiting_for_a_worker(
+    instance: Instance, client: Client, clock: FrozenClock
+) -> None:
+    assert samples(client)["podhost_jobs_late_seconds",] == 0
+    with instance.database.write() as session:
+        now = instance.now()
+        enqueue(session, "render_show", "1", now=now, run_at=now)
+        enqueue(session, "render_show", "2", now=now, run_at=now + timedelta(hours=1))
+    clock.advance(seconds=90)
+    assert samples(client)["podhost_jobs_late_seconds",] == 90
 
 
 def test_metrics_count_polls_and_feeds_in_memory(instance: Instance) -> None:

@@ -1,0 +1,117 @@
+"""Rows as the catalogue holds them: which shows there are, and where an episode's audio lies.
+
+It remembers nothing and sends nothing.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from podhost.catalogue_entries import AudioTarget, EpisodeAudio
+from podhost.instance import Instance
+from podhost.models import Audio, Episode, Show, ShowSlug
+
+NO_EPISODE: Final = 404
+GONE: Final = 410
+
+
+@dataclass(frozen=True, slots=True)
+class KnownShow:
+    """Where a slug leads: to its show, whose slug may be another one by now."""
+
+    show_id: str
+    slug: str
+    is_deleted: bool
+
+
+def read_shows(
+    session: Session, show_ids: Collection[str] | None
+) -> tuple[dict[str, KnownShow], dict[str, tuple[str, ...]]]:
+    """Shows by slug, old slugs too, and slugs by show; of all shows or of those given."""
+    # Columns of tables and not of classes: this is read before the first request is answered,
+    # and what SQLAlchemy prepares for its classes takes longer than both queries.
+    row, former_row = Show.__table__.c, ShowSlug.__table__.c
+    current = select(row.id, row.slug, row.deleted_at)
+    former = select(former_row.slug, former_row.show_id)
+    if show_ids is not None:
+        current = current.where(row.id.in_(show_ids))
+        former = former.where(former_row.show_id.in_(show_ids))
+    known = {
+        show_id: KnownShow(show_id, slug, deleted_at is not None)
+        for show_id, slug, deleted_at in session.execute(current)
+    }
+    shows = {slug: known[show_id] for slug, show_id in session.execute(former) if show_id in known}
+    # A slug in use wins over the same slug of long ago.
+    shows.update((show.slug, show) for show in known.values())
+    slugs_of: dict[str, list[str]] = {}
+    for slug, show in shows.items():
+        slugs_of.setdefault(show.show_id, []).append(slug)
+    return shows, {show_id: tuple(slugs) for show_id, slugs in slugs_of.items()}
+
+
+def read_episode(instance: Instance, episode_id: str) -> EpisodeAudio:
+    """Every revision of an episode's audio, and whether listeners may have it.
+
+    Raises Unavailable when the database is away.
+    """
+    return read_episodes(instance, [episode_id]).get(episode_id) or EpisodeAudio(404)
+
+
+def read_episodes(instance: Instance, episode_ids: Collection[str]) -> dict[str, EpisodeAudio]:
+    """The same for several, by id; who does not exist is left out."""
+    from podhost.audio import enclosure_url
+
+    revisions: dict[str, list[Audio]] = {}
+    with instance.database.read() as session:
+        found = session.execute(
+            select(Episode, Show.deleted_at)
+            .join(Show, Episode.show_id == Show.id)
+            .where(Episode.id.in_(episode_ids))
+        ).all()
+        for row in session.scalars(select(Audio).where(Audio.episode_id.in_(episode_ids))):
+            revisions.setdefault(row.episode_id, []).append(row)
+    known = {}
+    for episode, show_deleted_at in found:
+        rows = revisions.get(episode.id, [])
+        current = next((row for row in rows if row.replaced_at is None), None)
+        known[episode.id] = EpisodeAudio(
+            episode_status(episode, show_deleted_at),
+            episode.show_id,
+            {str(row.revision): _target(instance, row, episode.show_id) for row in rows},
+            enclosure_url(instance.base_url, current)
+            if current is not None and current.purged_at is None
+            else None,
+        )
+    return known
+
+
+def newest_episode_ids(instance: Instance, show_id: str, limit: int) -> Sequence[str]:
+    """The episodes that most listeners will ask for. Raises Unavailable."""
+    with instance.database.read() as session:
+        return session.scalars(
+            select(Episode.id)
+            .where(
+                Episode.show_id == show_id,
+                Episode.status == "published",
+                Episode.deleted_at.is_(None),
+            )
+            .order_by(Episode.published_at.desc())
+            .limit(limit)
+        ).all()
+
+
+def _target(instance: Instance, row: Audio, show_id: str) -> AudioTarget:
+    path = instance.storage.local_path(row.storage_key)
+    return AudioTarget(row, show_id, None if path is None else str(path))
+
+
+def episode_status(episode: Episode, show_deleted_at: datetime | None) -> int:
+    """200 for what listeners may have, 410 for what they once could, 404 for all else."""
+    if show_deleted_at or episode.deleted_at or episode.status == "withdrawn":
+        # A draft that nobody could ever hear is not "gone".
+        return GONE if episode.published_at or episode.status == "withdrawn" else NO_EPISODE
+    return 200 if episode.status == "published" else NO_EPISODE

@@ -1,0 +1,121 @@
+"""HTTP requests whose answer is in memory, answered where they are parsed; it decides no answer.
+
+A task, an event and two messages for each request are what ASGI costs: as much as all the rest.
+An application with `answer_now(request)` is asked first, and only what it cannot answer at once
+takes the way of ASGI, as does everything unusual. Both ways give the same bytes.
+"""
+
+import logging
+from typing import Any
+
+import httptools
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from podhost.ready_answers import Answer, header_lines
+from podhost.web.responses import Request, read_headers
+
+logger = logging.getLogger(__name__)
+
+
+class ShortcutProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 with a short way for answers that are in memory."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        # The application itself: what uvicorn wraps around it is only for the way of ASGI.
+        self._answer_now = getattr(self.config.app, "answer_now", None)
+        # Whether any request has come here; `cycle` knows only of those on the long way.
+        self.was_asked = False
+        # True when a request in the data that came last was answered on the short way.
+        self.was_answered_now = False
+        self._is_done = False
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, which calls the methods below."""
+        self.was_answered_now = False
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request has come."""
+        self._is_done = False
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Answer at once, or let uvicorn start a task."""
+        self.was_asked = True
+        if self.transport.is_closing():
+            # Sent behind a request that asked to close: nobody reads an answer (RFC 9112 9.6).
+            self._is_done = True
+            return
+        answer = self._find_answer()
+        if answer is None:
+            # It runs where a request in the same data was answered at once; uvicorn stops it only
+            # when data comes.
+            self._unset_keepalive_if_required()
+            super().on_headers_complete()
+        else:
+            self._is_done = self.was_answered_now = True
+            self._send_answer(answer)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of a body, for whoever still waits for it."""
+        if not self._is_done:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The end of a request, for whoever still waits for it."""
+        if not self._is_done:
+            super().on_message_complete()
+
+    def _find_answer(self) -> Answer | None:
+        """The answer, when it is in memory and may be written now. Never raises."""
+        if (
+            self._answer_now is None
+            or self.limit_concurrency is not None
+            or self.flow.write_paused
+            or self.parser.should_upgrade()
+            # An answer on its way goes first.
+            or not (self.cycle is None or self.cycle.response_complete)
+        ):
+            return None
+        try:
+            headers = read_headers(self.headers)
+            if b"content-length" in headers or b"transfer-encoding" in headers:
+                return None
+            method = self.parser.get_method().decode("ascii")
+            request = Request(method, self._path(), headers, self._client_host(headers))
+            answer: Answer | None = self._answer_now(request)
+        except Exception:
+            # On the long way it fails again, and is answered and logged as it should be.
+            logger.debug("no answer at once", exc_info=True)
+            return None
+        return answer
+
+    def _path(self) -> str:
+        """The path as ASGI says it, if it needs no decoding; else "", which leads nowhere."""
+        path = httptools.parse_url(self.url).path
+        return "" if b"%" in path or self.root_path else path.decode("ascii")
+
+    def _client_host(self, headers: dict[bytes, bytes]) -> str:
+        """Who asks, by uvicorn's own rule where proxies are trusted; empty when unknown."""
+        host = self.client[0] if self.client else ""
+        if isinstance(self.app, ProxyHeadersMiddleware) and b"x-forwarded-for" in headers:
+            trusted = self.app.trusted_hosts
+            if host in trusted:
+                forwarded = headers[b"x-forwarded-for"].decode("latin-1")
+                return trusted.get_trusted_client_address(forwarded)[0] or host
+        return host
+
+    def _send_answer(self, answer: Answer) -> None:
+        """Write the answer, and wait for the next request or close, as uvicorn does."""
+        is_last = self.parser.get_http_version() == "1.0" or not self.parser.should_keep_alive()
+        server_lines = header_lines(self.server_state.default_headers)
+        head = answer.head(server_lines, is_last=is_last)
+        if answer.body and self.parser.get_method() != b"HEAD":
+            self.transport.writelines((head, answer.body))
+        else:
+            self.transport.write(head)
+        if is_last:
+            self.transport.close()
+        self.on_response_complete()

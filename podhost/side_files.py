@@ -1,0 +1,115 @@
+"""The small files that feeds name, as listeners get them: artwork, chapters and transcripts.
+
+It reads rows and storage when somebody asks for the first time; it remembers nothing.
+"""
+
+import hashlib
+import logging
+
+from sqlalchemy.orm import selectinload
+
+from podhost.artwork import storage_key
+from podhost.catalogue_entries import IMMUTABLE_CACHE_CONTROL, SideFile
+from podhost.catalogue_rows import episode_status
+from podhost.chapter_pictures import shown_chapters
+from podhost.errors import NotFound, Unavailable
+from podhost.formats import chapters as chapter_format
+from podhost.instance import Instance
+from podhost.models import Artwork, Chapter, Episode, Transcript
+
+logger = logging.getLogger(__name__)
+
+
+def read_side_file(instance: Instance, path: str) -> SideFile:
+    """The answer to the path of a URL, 404 and 410 among them. Raises Unavailable."""
+    parts = path.split("/")
+    if len(parts) == 4 and parts[1] == "artwork":
+        return _read_artwork(instance, parts[2], parts[3])
+    if len(parts) == 3 and parts[1] == "chapters" and parts[2].endswith(".json"):
+        return _read_chapters(instance, parts[2].removesuffix(".json"))
+    if len(parts) == 4 and parts[1] == "transcripts":
+        return _read_transcript(instance, parts[2], parts[3])
+    return SideFile(404)
+
+
+def _read_artwork(instance: Instance, artwork_id: str, file_name: str) -> SideFile:
+    with instance.database.read() as session:
+        artwork = session.get(Artwork, artwork_id)
+    known = {f"{size}.jpg": size for size, _ in artwork.sizes} if artwork is not None else {}
+    if artwork is None or file_name not in known:
+        return SideFile(404)
+    size = known[file_name]
+    return SideFile(
+        200,
+        body=_stored(instance, storage_key(artwork_id, size)),
+        etag=f'"{artwork_id}-{size}"'.encode("ascii"),
+        last_modified=artwork.created_at,
+        mime_type=artwork.mime_type,
+        cache_control=IMMUTABLE_CACHE_CONTROL,
+    )
+
+
+def _read_chapters(instance: Instance, episode_id: str) -> SideFile:
+    with instance.database.read() as session:
+        episode = session.get(
+            Episode,
+            episode_id,
+            options=(
+                selectinload(Episode.show),
+                selectinload(Episode.chapters).selectinload(Chapter.artwork),
+            ),
+        )
+    if episode is None:
+        return SideFile(404)
+    owners = (episode.id, episode.show_id)
+    status = episode_status(episode, episode.show.deleted_at)
+    if status != 200 or not episode.chapters:
+        return SideFile(status if status != 200 else 404, owner_ids=owners)
+    body = chapter_format.render_json_chapters(
+        shown_chapters(episode.chapters, instance.base_url),
+        title=episode.title,
+        podcast_name=episode.show.title,
+    )
+    return SideFile(
+        200,
+        body=body,
+        etag=b'"' + hashlib.sha256(body).hexdigest()[:32].encode("ascii") + b'"',
+        last_modified=episode.chapters_changed_at or episode.created_at,
+        mime_type=chapter_format.JSON_MIME_TYPE,
+        owner_ids=owners,
+    )
+
+
+def _read_transcript(instance: Instance, episode_id: str, file_name: str) -> SideFile:
+    transcript_id, _, extension = file_name.partition(".")
+    with instance.database.read() as session:
+        transcript = session.get(Transcript, transcript_id)
+        if (
+            transcript is None
+            or transcript.episode_id != episode_id
+            or transcript.extension != extension
+        ):
+            return SideFile(404)
+        episode = session.get_one(Episode, episode_id, options=(selectinload(Episode.show),))
+    owners = (episode.id, episode.show_id)
+    status = episode_status(episode, episode.show.deleted_at)
+    if status != 200:
+        return SideFile(status, owner_ids=owners)
+    return SideFile(
+        200,
+        body=_stored(instance, transcript.storage_key),
+        etag=b'"' + transcript.sha256.encode("ascii") + b'"',
+        last_modified=transcript.created_at,
+        mime_type=transcript.mime_type,
+        owner_ids=owners,
+    )
+
+
+def _stored(instance: Instance, key: str) -> bytes:
+    try:
+        with instance.storage.open(key) as source:
+            return source.readall()
+    except NotFound as error:
+        # The row says that it is there: a fault of ours, which `podhost check` explains.
+        logger.error("storage: %s is missing", key)
+        raise Unavailable("This file cannot be read at the moment.") from error
