@@ -151,13 +151,6 @@ def received_file(storage: Storage) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def discard_audio(storage: Storage, prepared: PreparedAudio) -> None:
-    """Delete what was stored for a file whose row will not be written."""
-    storage.delete(prepared.storage_key)
-    for picture in prepared.pictures:
-        discard_artwork(storage, picture)
-
-
 def add_revision(
     session: Session, episode: Episode, prepared: PreparedAudio, *, now: datetime
 ) -> Audio:

@@ -15,8 +15,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from podhost.catalogue_entries import ENTRY_BYTES, EpisodeAudio, Feed, Memory, SideFile
-from podhost.catalogue_rows import KnownShow as KnownShow
-from podhost.catalogue_rows import newest_episode_ids, read_episode, read_episodes, read_shows
+from podhost.catalogue_rows import (
+    KnownShow,
+    newest_episode_ids,
+    read_episode,
+    read_episodes,
+    read_shows,
+)
 from podhost.changes import KEPT, changes_since, last_change
 from podhost.errors import Unavailable
 from podhost.instance import Instance

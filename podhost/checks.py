@@ -208,6 +208,6 @@ def _edge_problems(instance: Instance) -> Iterator[str]:
         remedy = (
             "delete it from the storage and restart the worker, which writes it again"
             if difference.is_hidden
-            else "the worker mends it within an hour, or when it is restarted; is one running?"
+            else "a worker mends it within an hour, or when it is restarted; see that one runs"
         )
         yield f"Static edge: {difference.key} {difference.what}; {remedy}."

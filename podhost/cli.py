@@ -4,6 +4,7 @@ Success exits 0. What a person can mend is one sentence on stderr and exit 1; wr
 """
 
 import gc
+import os
 import sys
 from pathlib import Path
 from typing import Any, TextIO
@@ -70,6 +71,9 @@ def worker(while_parent_lives: bool, **flags: Any) -> None:
     stop = stop_on_signal()
     if while_parent_lives:
         watch_parent(stop.set)
+        # Polls go first where there are not cores for both. What is left, a quarter of a core at
+        # the least, renders soon enough.
+        os.nice(5)
     with opened(flags) as instance:
         run_worker(instance, stop=stop)
 

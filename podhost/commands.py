@@ -27,7 +27,7 @@ from podhost.folders import (
     plan_show,
     watch_folder,
 )
-from podhost.formats.front_matter import shown
+from podhost.formats.text import shown
 from podhost.instance import Instance
 from podhost.intake import Intake
 from podhost.people import CreditInput

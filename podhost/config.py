@@ -21,7 +21,10 @@ def _text(value: str) -> str:
 
 
 def _folder(value: str) -> Path:
-    return Path(value).expanduser().absolute()
+    try:
+        return Path(value).expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("there is no such home folder") from None
 
 
 def _whole_url(value: str) -> str:
@@ -31,6 +34,9 @@ def _whole_url(value: str) -> str:
         raise ValueError("it must be an address such as https://podcasts.example.org")
     if parts.query or parts.fragment or parts.username or parts.password:
         raise ValueError("it must not carry a query, a fragment or a password")
+    # It goes into headers and feeds as it is (RFC 3986 2).
+    if not re.fullmatch(r"[!#-;=?-\[\]_a-z~]+", value):
+        raise ValueError("it must be in ASCII, without spaces and quotes; names as xn--...")
     return value
 
 
@@ -46,6 +52,10 @@ def _web_urls(value: str) -> tuple[str, ...]:
 def _database_url(value: str) -> str:
     scheme = value.partition("://")[0]
     if scheme == "sqlite":
+        file = value.partition(":///")[2].partition("?")[0]
+        # One in memory would be another one for each process.
+        if not file or file.startswith(":"):
+            raise ValueError("it must name a file, such as sqlite:////var/lib/podhost/my.sqlite3")
         return value
     if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
         return "postgresql+psycopg://" + value.partition("://")[2]
@@ -93,6 +103,13 @@ def _networks(value: str) -> tuple[str, ...]:
                 f"{network!r} is not an address or a network like 10.0.0.0/8"
             ) from None
     return networks
+
+
+def _token(value: str) -> str:
+    # A header carries nothing else (RFC 6750 2.1 allows less still).
+    if not re.fullmatch(r"[!-~]+", value):
+        raise ValueError("it must be of ASCII letters, digits and signs, without spaces")
+    return value
 
 
 def _accelerator(value: str) -> str:
@@ -256,7 +273,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "metrics_token",
-        _text,
+        _token,
         "",
         "Bearer token for /metrics; without it, only loopback may read them.",
         is_secret=True,

@@ -384,6 +384,9 @@ class LimitedProtocol(ShortcutProtocol):
         limits = self._limits
         if len(self.headers) > limits.headers:
             return MANY_HEADERS
+        if self.parser.should_upgrade() and self.parser.get_method() == b"CONNECT":
+            # What follows was meant for somebody else.
+            return NO_HTTP
         if len(self.url) > MAX_URL_BYTES:
             return LONG_URL
         # Nearly always all that has come is less than the limit, and nothing need be added up.
@@ -427,11 +430,21 @@ class LimitedProtocol(ShortcutProtocol):
         self.crowd.counts[refusal.counted_as] += 1
         self._stop_header_timer()
         self._is_over = True
-        if not self._is_waiting() or self.transport.is_closing():
+        if self.transport.is_closing() or not (self._is_waiting() or self._has_given_up_body()):
             return
         self._unset_keepalive_if_required()
         self.transport.write(refusal.answer())
         self.linger()
+
+    def _has_given_up_body(self) -> bool:
+        """Whether a body was being read, whose rest will not come; its reader is told."""
+        cycle = self.cycle
+        if cycle is not self._running or cycle.response_started or not cycle.more_body:
+            return False
+        cycle.waiting_for_100_continue = False
+        cycle.disconnected = True
+        cycle.message_event.set()
+        return True
 
 
 class _LastTransport:

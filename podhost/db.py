@@ -9,7 +9,7 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -401,6 +401,7 @@ def migrate(database: Database) -> bool:
     Several processes may call it at once: one does the work, the others wait for it. Raises
     Conflict when the database was made by a newer podhost that leaves this one no room.
     """
+    _make_private(database)
     current = current_revision(database)
     if current is not None and current >= head_revision():
         require_usable_schema(database)
@@ -415,6 +416,19 @@ def migrate(database: Database) -> bool:
         config.attributes["connection"] = session.connection()
         command.upgrade(config, "head")
     return True
+
+
+def _make_private(database: Database) -> None:
+    """Make SQLite's file, which SQLite itself would make for everybody to read.
+
+    Hashes of passwords and tokens are nobody else's on this machine. What lies beside the file,
+    -wal and -shm, is made with its mode; a file that exists stays as the operator wants it.
+    """
+    path = database.url.database
+    if database.is_sqlite and path not in (None, "", ":memory:"):
+        # What forbids it will forbid SQLite too, which says so in its own words.
+        with suppress(OSError):
+            Path(path).touch(mode=0o600, exist_ok=False)
 
 
 @contextmanager

@@ -17,6 +17,9 @@ from podhost.web.responses import Request, read_headers
 
 logger = logging.getLogger(__name__)
 
+# The headers that say where a body ends.
+_FRAMING = (b"content-length", b"transfer-encoding")
+
 
 class ShortcutProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 with a short way for answers that are in memory."""
@@ -30,11 +33,28 @@ class ShortcutProtocol(HttpToolsProtocol):
         # True when a request in the data that came last was answered on the short way.
         self.was_answered_now = False
         self._is_done = False
+        # True when a body follows of which the parser knows nothing.
+        self._is_body_ahead = False
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, which calls the methods below."""
         self.was_answered_now = False
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        rest: Any = data
+        while True:
+            try:
+                if self._is_body_ahead:
+                    self._is_body_ahead = False
+                    _expect_body(self)
+                self.parser.feed_data(rest)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                # It is ignored (RFC 9110 7.8). The parser stands behind the header, and would
+                # take the body, if there is one, for the next request.
+                rest = memoryview(rest)[upgrade.args[0] :]
+            except httptools.HttpParserError:
+                self.send_400_response("Invalid HTTP request received.")
+                return
 
     def on_message_begin(self) -> None:
         """The first byte of a request has come."""
@@ -60,13 +80,27 @@ class ShortcutProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body, for whoever still waits for it."""
-        if not self._is_done:
-            super().on_body(body)
+        if self._is_done:
+            return
+        cycle: Any = self.cycle
+        if not cycle.body:
+            # Nothing and a piece make the piece itself: uvicorn's bytearray is a copy of it, and
+            # the bytes that it hands on are one more.
+            cycle.body = b""
+        elif isinstance(cycle.body, bytes):
+            # A third of thousands of small pieces must not copy all that came before it.
+            cycle.body = bytearray(cycle.body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The end of a request, for whoever still waits for it."""
-        if not self._is_done:
-            super().on_message_complete()
+        if self._is_done:
+            return
+        if self.parser.should_upgrade() and any(name in _FRAMING for name, _ in self.headers):
+            # It is only the end of the header; the parser expects another protocol behind it.
+            self._is_body_ahead = True
+            return
+        super().on_message_complete()
 
     def _find_answer(self) -> Answer | None:
         """The answer, when it is in memory and may be written now. Never raises."""
@@ -119,3 +153,40 @@ class ShortcutProtocol(HttpToolsProtocol):
         if is_last:
             self.transport.close()
         self.on_response_complete()
+
+
+def _expect_body(protocol: ShortcutProtocol) -> None:
+    """Give it a parser for the body of the request whose header came last, and what follows."""
+    later = _Later(protocol)
+    protocol.parser = httptools.HttpRequestParser(later)
+    # As uvicorn's: what comes behind a request that asks to close is no mistake.
+    protocol.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+    lines = [b"%b: %b" % header for header in protocol.headers if header[0] in _FRAMING]
+    protocol.parser.feed_data(b"\r\n".join([b"POST / HTTP/1.1", *lines, b"", b""]))
+    later.is_listening = True
+
+
+class _Later:
+    """Passes on what a parser finds, but no header until `is_listening`."""
+
+    def __init__(self, protocol: ShortcutProtocol) -> None:
+        self._protocol = protocol
+        self.is_listening = False
+        self.on_body = protocol.on_body
+        self.on_message_complete = protocol.on_message_complete
+
+    def on_message_begin(self) -> None:
+        if self.is_listening:
+            self._protocol.on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        if self.is_listening:
+            self._protocol.on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.is_listening:
+            self._protocol.on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if self.is_listening:
+            self._protocol.on_headers_complete()

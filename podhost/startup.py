@@ -35,7 +35,7 @@ def open_listener(settings: Settings) -> tuple[Settings, socket.socket]:
             type=socket.SOCK_STREAM,
             flags=socket.AI_PASSIVE,
         )[0]
-    except OSError:
+    except (OSError, UnicodeError):  # the latter for what no name in DNS can be
         raise Invalid(
             f"--host (PODHOST_HOST) cannot be {settings.host!r}: no address is known for it."
         ) from None

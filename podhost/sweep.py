@@ -8,17 +8,18 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import and_, delete, exists, or_, select
+from sqlalchemy import and_, delete, or_, select
 from sqlalchemy.orm import Session
 
 from podhost.audio import INCOMING
-from podhost.changes import prune_changes, record_change
+from podhost.changes import last_change, prune_changes, record_change
 from podhost.db import Database, new_id
-from podhost.errors import Conflict, NotFound
+from podhost.errors import Conflict, NotFound, Unavailable
 from podhost.feeds import Site, stale_show_ids
 from podhost.jobs import LONGEST_BACKOFF, enqueue
 from podhost.models import (
@@ -42,7 +43,10 @@ CLEAN_UP_EVERY = timedelta(hours=1)
 FAILED_AGAIN_AFTER = timedelta(hours=6)
 # The object that says whose the storage is.
 OWNER_KEY = "owner.txt"
+# The object that says up to which change the rows were known when it was last cleaned up.
+NEWEST_KEY = "newest.txt"
 _CLEANED_AT = "cleaned_at"
+_RESTORED_AT = "restored_at"
 _DATABASE_ID = "database_id"
 
 log = logging.getLogger(__name__)
@@ -53,6 +57,10 @@ TEMPORARY_FOLDERS = ("podhost-probe-", "podhost-artwork-", "podhost-upload-")
 ORPHAN_AGE = timedelta(hours=24)
 # Apps hold the old address for a while, and go on with broken-off downloads.
 REPLACED_AUDIO_KEPT = timedelta(days=30)
+# Files of which a database that came from a backup knows nothing.
+RESTORED_KEPT = timedelta(days=30)
+# How many pictures one transaction forgets: for each, the database looks through five tables.
+_FORGOTTEN_AT_ONCE = 10
 
 
 def enqueue_missed(database: Database, site: Site, *, compare_site: bool, now: datetime) -> int:
@@ -122,7 +130,7 @@ def remove_unneeded(database: Database, storage: Storage, *, now: datetime) -> N
     """Old change log lines, replaced audio, unused pictures, objects without a row."""
     with database.write() as session:
         prune_changes(session, now=now)
-        _forget_unused_artwork(session, now)
+    _forget_unused_artwork(database, now)
     _purge_replaced_audio(database, storage, now)
     storage.sweep_temporary(ORPHAN_AGE.total_seconds())
     remove_abandoned_folders(Path(tempfile.gettempdir()))
@@ -134,6 +142,8 @@ def remove_unneeded(database: Database, storage: Storage, *, now: datetime) -> N
             OWNER_KEY,
         )
         return
+    if _was_restored(database, storage, now):
+        return
     for key in find_orphans(database, storage, now=now):
         log.info("removing an object that no row knows", extra={"storage_key": key})
         storage.delete(key)
@@ -142,13 +152,16 @@ def remove_unneeded(database: Database, storage: Storage, *, now: datetime) -> N
 def remove_abandoned_folders(temporary: Path) -> None:
     """Remove what a killed podhost left in the machine's folder for temporary files.
 
-    No file is probed, drawn or received for as long as a day, by the clock that dates files.
+    A file that is received is written to all the time, however slow the line; none is probed or
+    drawn for as long as a day. All by the clock that dates files.
     """
     for name in TEMPORARY_FOLDERS:
         for folder in temporary.glob(f"{name}*"):
             with suppress(OSError):
                 status = folder.lstat()
-                age = time.time() - status.st_mtime
+                # What is received into a file changes the file and not its folder.
+                files = (path.lstat().st_mtime for path in folder.rglob("*"))
+                age = time.time() - max(status.st_mtime, *files, 0)
                 if status.st_uid == os.getuid() and age > ORPHAN_AGE.total_seconds():
                     shutil.rmtree(folder)
 
@@ -174,6 +187,41 @@ def owns_storage(database: Database, storage: Storage) -> bool:
             # Another worker may be faster, and then it is its name that counts.
             storage.put_bytes(OWNER_KEY, database_id.encode(), content_type="text/plain")
     return _is_named(storage, database_id)
+
+
+def _was_restored(database: Database, storage: Storage, now: datetime) -> bool:
+    """Whether the rows came from an older backup within the last month.
+
+    Then they know nothing of what was uploaded after it, and its files may be all that is left.
+    """
+    # Read before the rows: whoever cleans up at the same time writes no number that is ahead.
+    noted = _noted_change(storage)
+    with database.read() as session:
+        newest = last_change(session)
+        fact = session.get(Fact, _RESTORED_AT)
+    if newest < noted:
+        log.warning(
+            "The database is older than the storage: it came from a backup. Files of which it "
+            "knows nothing are kept for %d days; `podhost check` lists them.",
+            RESTORED_KEPT.days,
+        )
+        # First, or a kill in between would have it forgotten.
+        with database.write() as session:
+            fact = session.merge(Fact(name=_RESTORED_AT, value=now.isoformat()))
+    if newest != noted:
+        number = str(newest).encode()
+        # A full disk must not keep us from making room; an older number does as well.
+        with suppress(Unavailable):
+            storage.put_bytes(NEWEST_KEY, number, content_type="text/plain", overwrite=True)
+    return fact is not None and abs(now - datetime.fromisoformat(fact.value)) < RESTORED_KEPT
+
+
+def _noted_change(storage: Storage) -> int:
+    try:
+        with storage.open(NEWEST_KEY) as reader:
+            return int(reader.read(20))
+    except (NotFound, ValueError):
+        return 0
 
 
 def _is_named(storage: Storage, database_id: str) -> bool:
@@ -216,14 +264,32 @@ def find_orphans(database: Database, storage: Storage, *, now: datetime) -> list
     return orphans
 
 
-def _forget_unused_artwork(session: Session, now: datetime) -> None:
-    used = or_(
-        *(
-            exists().where(table.artwork_id == Artwork.id)
-            for table in (Show, Episode, Person, Credit, Chapter)
-        )
-    )
-    session.execute(delete(Artwork).where(~used, Artwork.created_at < now - ORPHAN_AGE))
+def _forget_unused_artwork(database: Database, now: datetime) -> None:
+    """Delete the rows of old pictures that nothing has: some at a time, or whoever wants to write
+    to SQLite waits for all of them, and PostgreSQL is taken for silent."""
+    old = select(Artwork.id).where(Artwork.created_at < now - ORPHAN_AGE)
+    with database.read() as session:
+        unused = sorted(set(session.scalars(old)) - _used_artwork(session))
+    for start in range(0, len(unused), _FORGOTTEN_AT_ONCE):
+        began_at = time.monotonic()
+        some = unused[start : start + _FORGOTTEN_AT_ONCE]
+        # Somebody may use one just now, because the same picture came again.
+        with suppress(Conflict), database.write() as session:
+            forgotten = set(some) - _used_artwork(session, some)
+            session.execute(delete(Artwork).where(Artwork.id.in_(forgotten)))
+        # Others take their turns meanwhile, also those of other processes.
+        time.sleep(time.monotonic() - began_at)
+
+
+def _used_artwork(session: Session, ids: Sequence[str] | None = None) -> set[str]:
+    """Which pictures anything has, of these or of all. Each table is gone through once."""
+    used: set[str] = set()
+    for table in (Show, Episode, Person, Credit, Chapter):
+        query = select(table.artwork_id).where(table.artwork_id.is_not(None)).distinct()
+        if ids is not None:
+            query = query.where(table.artwork_id.in_(ids))
+        used.update(id_ for id_ in session.scalars(query) if id_ is not None)
+    return used
 
 
 def _purge_replaced_audio(database: Database, storage: Storage, now: datetime) -> None:

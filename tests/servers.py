@@ -21,7 +21,10 @@ import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from podhost.storage import S3Storage
 
 START_SECONDS = 60.0
 _SEAWEEDFS_PORT_OFFSETS = (0, 1, 2, 3, 11, 12, 13, 14)
@@ -76,6 +79,18 @@ class S3Server:
                 response_checksum_validation="when_required",
             ),
         )
+
+    def storage(self, bucket: str, prefix: str = "", **changes: Any) -> "S3Storage":
+        """podhost's own storage in a bucket, with other arguments where they are given."""
+        from podhost.storage import S3Storage
+
+        arguments = {
+            "endpoint_url": self.endpoint_url,
+            "region": self.region,
+            "access_key": self.access_key,
+            "secret_key": self.secret_key,
+        }
+        return S3Storage(bucket, prefix, **{**arguments, **changes})
 
     def create_bucket(self, name: str | None = None) -> str:
         """Make an empty bucket, by default under a new name, and return the name."""
@@ -176,7 +191,8 @@ def _seaweedfs_command(folder: Path, port: int) -> list[str]:
         f"-dir={data}",
         "-master.telemetry=false",
         "-master.volumeSizeLimitMB=64",
-        "-volume.max=50",
+        # As many as the disk has room for: they are files that grow, and 500 MB take eight.
+        "-volume.max=0",
         f"-master.port={port + 1}",
         f"-master.port.grpc={port + 11}",
         f"-volume.port={port + 2}",

@@ -96,6 +96,13 @@ def test_imports_point_downwards() -> None:
                 assert floor(other) <= floor(name), f"{name} imports {other}, which is above it"
 
 
+def test_every_place_is_that_of_a_module_which_is_there() -> None:
+    known = known_modules()
+    rooms = {name.split(".")[0] for name in known} | {"podhost", "<domain>", "__main__"}
+    assert set().union(*FLOORS) <= rooms
+    assert {home for homes in HOMES.values() for home in homes} <= known
+
+
 def test_a_library_has_one_home() -> None:
     for name, tree in modules():
         for imported in imports(tree):

@@ -85,15 +85,37 @@ def test_what_is_decided_already_is_answered_by_us(
 # A real nginx, as docs/operate.md configures it
 
 
+def documented(mark: str) -> str:
+    """The one block of docs/operate.md for nginx that says `mark`."""
+    blocks = re.findall(r"```nginx\n(.*?)```", OPERATE.read_text(), re.S)
+    (block,) = [block for block in blocks if mark in block]
+    assert isinstance(block, str)
+    return block
+
+
+def locations_of(storage: Path) -> str:
+    locations = documented("/protected/")
+    assert locations.count("/var/lib/podhost/storage/") == 1
+    return locations.replace("/var/lib/podhost/storage/", f"{storage}/")
+
+
+@contextlib.contextmanager
+def edge_nginx(port: int, storage: Path, folder: Path) -> Iterator[str]:
+    """The server of the static edge, which sends audio as well."""
+    own = free_port()
+    server = documented("root /var/lib/podhost/storage/public;")
+    server = server.replace("/var/lib/podhost/storage/public", f"{storage}/public")
+    server = server.replace("listen 80;", f"listen 127.0.0.1:{own};")
+    server = server.replace("127.0.0.1:8000", f"127.0.0.1:{port}")
+    server = server.rstrip().removesuffix("}") + locations_of(storage) + "}"
+    configuration = f"events {{ }} http {{ access_log off; {server} }}"
+    with running_nginx(configuration, folder, own):
+        yield f"http://127.0.0.1:{own}"
+
+
 @contextlib.contextmanager
 def nginx(port: int, storage: Path, folder: Path) -> Iterator[str]:
-    (locations,) = [
-        block
-        for block in re.findall(r"```nginx\n(.*?)```", OPERATE.read_text(), re.S)
-        if "/protected/" in block
-    ]
-    assert locations.count("/var/lib/podhost/storage/") == 1
-    locations = locations.replace("/var/lib/podhost/storage/", f"{storage}/")
+    locations = locations_of(storage)
     own = free_port()
     configuration = f"""
         events {{ }}
@@ -192,6 +214,26 @@ def test_a_file_that_nginx_cannot_find_is_no_missing_episode(sites: tuple[Host, 
         assert httpx.get(url + AUDIO_PATH).status_code == 503
     finally:
         away.rename(path)
+
+
+@needs_nginx
+def test_the_same_is_so_in_the_server_of_the_static_edge(
+    sites: tuple[Host, str, str], tmp_path: Path
+) -> None:
+    host, _, plain = sites
+    path = host.instance.storage.local_path("audio/one.mp3")
+    assert path is not None
+    http = protocol_class(Connections(Limits()))
+    with (
+        served(host, http=http) as running,
+        edge_nginx(running.port, path.parent.parent, tmp_path) as url,
+    ):
+        assert httpx.get(url + AUDIO_PATH).content == httpx.get(plain + AUDIO_PATH).content
+        away = path.rename(path.with_suffix(".away"))
+        try:
+            assert httpx.get(url + AUDIO_PATH).status_code == 503
+        finally:
+            away.rename(path)
 
 
 @needs_nginx

@@ -28,10 +28,10 @@ from podhost.models import (
     Transcript,
 )
 from tests.conftest import FrozenClock
+from tests.waiting import wait_for
 
 SHOW = "5" * 16
 EPISODE = "e" * 16
-AUDIO = "a" * 16
 TRANSCRIPT = "7" * 16
 ARTWORK = "c" * 16
 SOUND = bytes(range(250)) * 800  # 200,000 bytes: more than one piece
@@ -389,10 +389,11 @@ def test_a_feed_that_nobody_polled_yet_outlives_the_database(
 
 def wait_for_episode(catalogue: Catalogue, episode_id: str) -> None:
     """Until the following thread has read it."""
-    deadline = time.monotonic() + 10
-    while (entry := catalogue.find_episode(episode_id)) is None or entry.status != 200:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    entry = wait_for(
+        lambda: catalogue.find_episode(episode_id),
+        lambda entry: entry is not None and entry.status == 200,
+    )
+    assert entry is not None
     assert "1" in entry.revisions
 
 

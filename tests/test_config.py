@@ -57,6 +57,16 @@ def test_a_setting_given_twice_is_refused(tmp_path: Path) -> None:
         ("PODHOST_TRUSTED_PROXIES", "everybody"),
         ("PODHOST_MAX_UPLOAD_MB", "-1"),
         ("PODHOST_METRICS_TOKEN_FILE", "/nonexistent"),
+        ("PODHOST_DATA", "~nobody-of-this-name/data"),
+        ("PODHOST_BASE_URL", "https://pod example"),
+        ("PODHOST_BASE_URL", "https://höst.example"),
+        ("PODHOST_BASE_URL", "https://pod.example\x01"),
+        ("PODHOST_HUBS", 'https://hub.example/"'),
+        ("PODHOST_DATABASE_URL", "sqlite:///"),
+        ("PODHOST_DATABASE_URL", "sqlite:///:memory:"),
+        ("PODHOST_DATABASE_URL", "sqlite://server"),
+        ("PODHOST_METRICS_TOKEN", "two words"),
+        ("PODHOST_METRICS_TOKEN", "geheimniß"),
     ],
 )
 def test_a_wrong_value_is_a_sentence_that_names_the_setting(name: str, value: str) -> None:

@@ -167,3 +167,15 @@ def test_nothing_is_written_to_a_file_that_was_moved_away(tmp_path: Path) -> Non
     away.rename(path)
     database.check()
     database.close()
+
+
+def test_a_new_database_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "podhost.sqlite3"
+    database = Database(f"sqlite:///{path}")
+    migrate(database)
+    with database.write() as session:
+        session.execute(text("CREATE TABLE x (y INTEGER)"))
+        modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    database.close()
+    assert modes.keys() >= {"podhost.sqlite3", "podhost.sqlite3-wal"}
+    assert set(modes.values()) == {0o600}

@@ -18,6 +18,7 @@ import yaml
 from podhost.config import SETTINGS
 from tests.proxies import free_port, needs_caddy, needs_nginx, running_caddy, running_nginx
 from tests.running import Running, run_command
+from tests.waiting import wait_for
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
 
@@ -154,7 +155,10 @@ def test_a_host_and_a_listener_notice_no_proxy(
                 timeout=60,
             )
         assert made.status_code == 201, made.text
-        _wait_for(client, "/tide-tables/feed.xml", b"Low water")
+        wait_for(
+            lambda: client.get("/tide-tables/feed.xml", headers={"Cache-Control": "no-cache"}),
+            lambda answer: answer.status_code == 200 and b"Low water" in answer.content,
+        )
 
         feed = client.get("/tide-tables/feed.xml")
         assert feed.headers["content-encoding"] == "gzip"
@@ -182,14 +186,6 @@ def test_a_killed_process_costs_no_poll(
             if number == 20:
                 processes[1].process.send_signal(signal.SIGKILL)
             assert client.get("/healthz").status_code == 200
-
-
-def _wait_for(client: httpx.Client, path: str, expected: bytes) -> None:
-    for _ in range(600):
-        answer = client.get(path, headers={"Cache-Control": "no-cache"})
-        if answer.status_code == 200 and expected in answer.content:
-            return
-    raise AssertionError(f"{path} never said {expected!r}")
 
 
 def test_compose_gives_podhost_settings_and_commands_that_it_knows() -> None:

@@ -25,6 +25,7 @@ from podhost.downloads import (
     seal_abandoned,
     user_agent_text,
 )
+from tests.waiting import wait_for
 
 NOW = datetime(2026, 3, 5, 9, 5, tzinfo=UTC)
 
@@ -43,10 +44,7 @@ def numbers(folder: Path) -> list[int]:
 
 
 def wait_until_written(folder: Path, count: int) -> None:
-    deadline = time.monotonic() + 10
-    while len(numbers(folder)) < count:
-        assert time.monotonic() < deadline, "the writer thread wrote nothing"
-        time.sleep(0.02)
+    wait_for(lambda: len(numbers(folder)), lambda written: written >= count)
 
 
 def test_records_reach_the_kernel_by_themselves_and_are_sealed_at_the_end(tmp_path: Path) -> None:

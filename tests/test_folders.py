@@ -39,6 +39,7 @@ from podhost.shows import find_show, get_show
 from tests.audio_files import lame, wav, with_id3
 from tests.conftest import FrozenClock
 from tests.making import feed_body
+from tests.waiting import wait_for
 
 REAL = Path(__file__).parent.parent / "episodes" / "tide-tables"
 ITUNES = "{http://www.itunes.com/dtds/podcast-1.0.dtd}"
@@ -1069,13 +1070,6 @@ def watched(tmp_path: Path) -> Iterator[tuple[Path, list[dict[str, int]]]]:
     stop.set()
     thread.join(20)
     assert not thread.is_alive()
-
-
-def wait_for(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_file_is_taken_when_it_is_whole(watched: tuple[Path, list[dict[str, int]]]) -> None:

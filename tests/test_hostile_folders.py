@@ -24,7 +24,8 @@ from podhost.folders.files import (
 )
 from podhost.instance import Instance
 from tests.audio_files import lame
-from tests.test_folders import SRT, VTT, Shop, wait_for
+from tests.test_folders import SRT, VTT, Shop
+from tests.waiting import wait_for
 
 SECRET = "the password of somebody else"
 pytestmark = pytest.mark.parametrize("environment", ["sqlite+folder"], indirect=True)

@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,12 +102,24 @@ def test_whatever_the_pattern_no_more_goes_through_than_was_promised(
         assert taken <= 30 + (clock.seconds - began_at) / 2 + 1
 
 
-def test_threads_that_ask_at_once_share_one_bucket(clock: Clock) -> None:
+@pytest.fixture
+def impatient() -> Iterator[None]:
+    """Threads take turns all the time, or nothing would ever come between two lines."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_threads_that_ask_at_once_share_one_bucket(clock: Clock, impatient: None) -> None:
     buckets = Buckets(500, clock=clock)
     through: list[float] = []
 
+    together = threading.Barrier(8)
+
     def ask() -> None:
-        for _ in range(400):
+        together.wait()
+        for _ in range(2000):
             if not buckets.take("a"):
                 through.append(1)
 

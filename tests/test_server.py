@@ -22,6 +22,7 @@ from podhost.server import trusted_networks
 from podhost.startup import local_url, open_listener, prepare
 from tests.servers import PostgresServer
 from tests.tiny_app import CHUNK, CHUNKS
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_SECONDS = 20.0
@@ -134,15 +135,6 @@ def read_all(connection: socket.socket) -> bytes:
     return received
 
 
-def wait_for(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
-
-
 def lines(path: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
@@ -176,7 +168,7 @@ def test_a_header_that_drips_in_is_closed_all_the_same(quick: Running) -> None:
         time.sleep(0.1)
         return False
 
-    assert wait_for(is_refused)
+    wait_for(is_refused)
 
 
 def test_a_silent_connection_is_closed_without_a_word(quick: Running) -> None:
@@ -343,7 +335,7 @@ def test_newcomers_are_refused_while_downloads_finish_and_who_was_just_let_in_is
         connection.sendall(b"GET /pid HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert all(read_all(connection).startswith(b"HTTP/1.1 200") for connection in silent)
     # So that a proxy asks another server, rather than waiting for this one to end.
-    assert wait_for(lambda: is_refused(server))
+    wait_for(lambda: is_refused(server))
     assert server.process.poll() is None
     if workers > 1:
         assert has_children(server), "the last of them had ended by then"
@@ -371,11 +363,11 @@ def test_the_worker_is_kept_running_and_ends_with_the_server(
 ) -> None:
     server = start(with_worker=True)
     started = server.data / "worker-started"
-    assert wait_for(lambda: len(lines(started)) == 1)
+    wait_for(lambda: len(lines(started)) == 1)
     pid, port = lines(started)[0].split()
     assert int(port) == server.port
     os.kill(int(pid), signal.SIGKILL)
-    assert wait_for(lambda: len(lines(started)) == 2)
+    wait_for(lambda: len(lines(started)) == 2)
     second = lines(started)[1].split()[0]
     server.process.terminate()
     assert server.ended()[0] == 0
@@ -387,11 +379,11 @@ def test_nothing_outlives_a_server_that_was_killed(
     start: Callable[..., Running], workers: int
 ) -> None:
     server = start(workers=workers, with_worker=True)
-    assert wait_for(lambda: len(lines(server.data / "worker-started")) == 1)
+    wait_for(lambda: len(lines(server.data / "worker-started")) == 1)
     server.process.kill()
-    assert wait_for(lambda: len(lines(server.data / "worker-ended")) == 1)
+    wait_for(lambda: len(lines(server.data / "worker-ended")) == 1)
     if workers > 1:
-        assert wait_for(lambda: len(lines(server.data / "ended")) == workers)
+        wait_for(lambda: len(lines(server.data / "ended")) == workers)
     server.ended()
 
 
@@ -430,6 +422,7 @@ def test_the_local_address_is_one_that_can_be_opened(host: str, url: str) -> Non
     [
         ("203.0.113.1", "This machine has no address 203.0.113.1"),
         ("no such host", "--host (PODHOST_HOST) cannot be 'no such host'"),
+        (f"{'x' * 70}.example", "--host (PODHOST_HOST) cannot be 'xxx"),
     ],
 )
 def test_an_address_that_is_not_ours_is_told(host: str, sentence: str) -> None:

@@ -36,7 +36,7 @@ def bucket(s3_server: S3Server) -> str:
 
 @pytest.fixture
 def s3(s3_server: S3Server, bucket: str) -> Iterator[S3Storage]:
-    store = _s3(s3_server, bucket, prefix=f"run/{secrets.token_hex(6)}")
+    store = s3_server.storage(bucket, prefix=f"run/{secrets.token_hex(6)}")
     yield store
     store.close()
 
@@ -51,16 +51,6 @@ def folder(tmp_path: Path) -> LocalStorage:
 @pytest.fixture(params=["folder", "s3"])
 def storage(request: pytest.FixtureRequest) -> Storage:
     return request.getfixturevalue(request.param)
-
-
-def _s3(server: S3Server, bucket: str, prefix: str = "", **changes: str) -> S3Storage:
-    arguments = {
-        "endpoint_url": server.endpoint_url,
-        "region": server.region,
-        "access_key": server.access_key,
-        "secret_key": server.secret_key,
-    }
-    return S3Storage(bucket, prefix, **{**arguments, **changes})
 
 
 def _put(storage: Storage, key: str, data: bytes = b"some audio") -> None:
@@ -520,7 +510,7 @@ def test_a_folder_that_went_away_holds_not_nothing(tmp_path: Path):
 
 
 def test_a_missing_bucket_is_unavailable(s3_server: S3Server, tmp_path: Path):
-    store = _s3(s3_server, "no-such-bucket")
+    store = s3_server.storage("no-such-bucket")
     _all_unavailable(store, tmp_path, "no-such-bucket", "it does not exist")
     store.close()
 
@@ -530,7 +520,7 @@ def test_wrong_credentials_are_unavailable(s3_server: S3Server, bucket: str, tmp
         ({"access_key": "stranger"}, "access key is unknown"),
         ({"secret_key": "guessed-secret"}, "secret key is wrong"),
     ):
-        store = _s3(s3_server, bucket, **changes)
+        store = s3_server.storage(bucket, **changes)
         with pytest.raises(Unavailable, match=word) as failed:
             store.check()
         assert "guessed" not in failed.value.message
@@ -797,7 +787,7 @@ def test_what_a_killed_writer_left_is_swept(
     )
     assert killed.returncode == -9
     store = LocalStorage(tmp_path / "store") if kind == "folder" else None
-    store = store or _s3(s3_server, bucket, prefix)
+    store = store or s3_server.storage(bucket, prefix)
     assert _keys(store) == []
     assert store.sweep_temporary(older_than_seconds=3600) == 0
     assert store.sweep_temporary(older_than_seconds=-60) == 1
@@ -813,6 +803,19 @@ def test_a_folder_has_paths_and_no_urls(folder: LocalStorage):
     assert folder.local_path("audio/a1.mp3") == folder.root / "audio/a1.mp3"
     assert folder.url_for("audio/a1.mp3", expires_seconds=60) is None
     assert folder.credentials_id() == ""
+
+
+def test_an_upload_over_a_slow_line_is_not_swept_while_its_parts_arrive(s3: S3Storage):
+    part = bytes(PART_BYTES)
+    with s3.writer("audio/slow.mp3", content_type="audio/mpeg") as writer:
+        writer.write(part)
+        begun_at = time.time()
+        time.sleep(2.5)
+        writer.write(part)
+        # It was begun longer ago than this, and its last part came later.
+        assert s3.sweep_temporary(older_than_seconds=time.time() - begun_at - 1) == 0
+        assert writer.commit() == 2 * PART_BYTES
+    assert s3.size("audio/slow.mp3") == 2 * PART_BYTES
 
 
 def test_a_signed_url_serves_whole_and_ranges(s3: S3Storage):
@@ -870,9 +873,9 @@ def test_a_signed_put_takes_the_named_type_only(s3: S3Storage):
 
 
 def test_signed_urls_follow_the_credentials(s3_server: S3Server, bucket: str):
-    store = _s3(s3_server, bucket)
-    same = _s3(s3_server, bucket)
-    other = _s3(s3_server, bucket, access_key="another")
+    store = s3_server.storage(bucket)
+    same = s3_server.storage(bucket)
+    other = s3_server.storage(bucket, access_key="another")
     assert store.credentials_id() == same.credentials_id() != other.credentials_id()
     assert s3_server.access_key not in store.credentials_id()
 
@@ -1009,7 +1012,7 @@ class _ProxyHandler(BaseHTTPRequestHandler):
 
 def _behind(proxy: _Proxy, server: S3Server, bucket: str) -> S3Storage:
     prefix = secrets.token_hex(6)
-    return _s3(server, bucket, prefix, endpoint_url=proxy.endpoint_url)
+    return server.storage(bucket, prefix, endpoint_url=proxy.endpoint_url)
 
 
 @pytest.mark.parametrize("size_bytes", [10, PART_BYTES + 10])

@@ -1,20 +1,24 @@
 """The sweep: mends what was missed, removes what nobody needs, and nothing else."""
 
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event, func, select
 
 from podhost import jobs, sweep
 from podhost.audio import prepare_audio_file
+from podhost.changes import last_change
 from podhost.db import Database, migrate
-from podhost.episodes import get_episode, replace_audio
+from podhost.episodes import EpisodeInput, create_episode, get_episode, replace_audio
 from podhost.errors import NotFound
 from podhost.instance import Instance
-from podhost.models import Artwork, Audio, Job, Snapshot
+from podhost.models import Artwork, Audio, Change, Episode, Job, Show, Snapshot
 from podhost.shows import get_show
 from podhost.storage import Stat
 from podhost.storage.folder import LocalStorage
@@ -123,7 +127,49 @@ def test_objects_without_a_row_go_and_those_with_one_stay(
     clock.advance(days=3650)
     sweep.remove_unneeded(instance.database, instance.storage, now=instance.now())
     left = {stat.key for stat in instance.storage.list()}
-    assert left == {episode.audio.storage_key, "incoming/mine.mp3", sweep.OWNER_KEY}
+    ours = {sweep.OWNER_KEY, sweep.NEWEST_KEY}
+    assert left == {episode.audio.storage_key, "incoming/mine.mp3", *ours}
+
+
+def test_what_was_uploaded_after_a_backup_is_kept_for_a_month_when_that_is_restored(
+    instance: Instance, mp3: Path, clock: FrozenClock
+) -> None:
+    clock.advance(days=3650)
+    show = make_show(instance)
+    with instance.database.read() as session:
+        backed_up = last_change(session)
+    audio = make_episode(instance, show, mp3).audio
+    assert audio is not None
+    sweep.remove_unneeded(instance.database, instance.storage, now=clock())
+    # The rows as they were.
+    with instance.database.write() as session:
+        session.query(Change).filter(Change.seq > backed_up).delete()
+        session.delete(session.get_one(Audio, audio.id))
+        session.delete(session.get_one(Episode, audio.episode_id))
+    clock.advance(days=2)
+    sweep.remove_unneeded(instance.database, instance.storage, now=clock())
+    # Life goes on, and the numbers of the changes are soon as high as they once were.
+    kept = make_episode(instance, show, mp3).audio
+    clock.advance(days=27)
+    sweep.remove_unneeded(instance.database, instance.storage, now=clock())
+    assert instance.storage.size(audio.storage_key)
+    clock.advance(days=4)
+    sweep.remove_unneeded(instance.database, instance.storage, now=clock())
+    assert instance.storage.find_stat(audio.storage_key) is None
+    assert kept is not None
+    assert instance.storage.size(kept.storage_key)
+
+
+def test_room_is_made_where_nothing_can_be_written(instance: Instance, clock: FrozenClock) -> None:
+    if not isinstance(instance.storage, LocalStorage):
+        pytest.skip("what stands in the way is a folder")
+    make_show(instance)
+    clock.advance(days=3650)
+    instance.storage.put_bytes("audio/0.mp3", b"x", content_type="text/plain")
+    assert sweep.owns_storage(instance.database, instance.storage)
+    (instance.storage.root / sweep.NEWEST_KEY).mkdir()
+    sweep.remove_unneeded(instance.database, instance.storage, now=clock())
+    assert instance.storage.find_stat("audio/0.mp3") is None
 
 
 @pytest.mark.parametrize("is_claimed", [True, False])
@@ -162,6 +208,84 @@ def test_unused_artwork_goes_and_used_artwork_stays(instance: Instance, clock: F
     sweep.remove_unneeded(instance.database, instance.storage, now=instance.now())
     with instance.database.read() as session:
         assert [artwork.id for artwork in session.query(Artwork)] == [show.artwork_id]
+
+
+def _pictures(count: int, name: str, now: datetime) -> list[Artwork]:
+    return [
+        Artwork(
+            id=f"{name}-{number}",
+            source_sha256=f"{number:064}",
+            mime_type="image/jpeg",
+            width=1,
+            height=1,
+            sizes=[],
+            created_at=now,
+        )
+        for number in range(count)
+    ]
+
+
+def _clean_up_steps(instance: Instance) -> int:
+    """How much SQLite had to do for one clean-up, in thousands of its own instructions."""
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+
+    def watch(connection: sqlite3.Connection, _: object) -> None:
+        connection.set_progress_handler(step, 1000)
+
+    instance.database.engine.dispose()
+    event.listen(instance.database.engine, "connect", watch)
+    sweep.remove_unneeded(instance.database, instance.storage, now=instance.now())
+    event.remove(instance.database.engine, "connect", watch)
+    return steps
+
+
+def test_ten_times_the_pictures_are_ten_times_the_work_to_clean_up_and_not_a_hundred_times(
+    instance: Instance, clock: FrozenClock
+) -> None:
+    """It happens in a transaction for which everybody who writes to SQLite waits."""
+    if not instance.database.is_sqlite:
+        pytest.skip("only SQLite counts what it does")
+    show = make_show(instance)
+    clock.advance(days=2)
+    steps = []
+    for name, count in (("few", 100), ("many", 900)):
+        with instance.database.write() as session:
+            for picture in _pictures(count, name, clock() - timedelta(days=2)):
+                session.add(picture)
+                session.flush()
+                given = EpisodeInput(title=picture.id)
+                row = create_episode(
+                    session, session.get_one(Show, show.id), given, None, now=clock()
+                )
+                row.artwork_id = picture.id
+        steps.append(_clean_up_steps(instance))
+    assert steps[1] < 30 * max(1, steps[0])
+    with instance.database.read() as session:
+        assert session.query(Artwork).count() >= 1000
+
+
+def test_others_write_while_unused_pictures_are_forgotten(
+    instance: Instance, clock: FrozenClock
+) -> None:
+    with instance.database.write() as session:
+        session.add_all(_pictures(35, "unused", clock()))
+    clock.advance(days=2)
+    left: list[int] = []
+
+    def look(_: object) -> None:
+        with instance.database.engine.connect() as connection:
+            left.append(connection.execute(select(func.count(Artwork.id))).scalar_one())
+
+    event.listen(instance.database.engine, "commit", look)
+    sweep.remove_unneeded(instance.database, instance.storage, now=instance.now())
+    event.remove(instance.database.engine, "commit", look)
+    assert len(set(left)) > 3
+    with instance.database.read() as session:
+        assert session.query(Artwork).count() == 0
 
 
 def test_cleaning_up_is_done_once_an_hour_by_one_worker(
@@ -253,6 +377,16 @@ def test_folders_that_a_killed_podhost_left_go_and_those_in_use_stay(tmp_path: P
         (tmp_path / name / "file").write_bytes(b"x")
     two_days_ago = time.time() - 2 * 86_400
     for folder in tmp_path.glob("*-old"):
+        os.utime(folder / "file", (two_days_ago, two_days_ago))
         os.utime(folder, (two_days_ago, two_days_ago))
+    # An upload on a slow line began two days ago, and a little more of it has just arrived.
+    slow = tmp_path / "podhost-upload-slow"
+    slow.mkdir()
+    (slow / "upload").write_bytes(b"x")
+    os.utime(slow, (two_days_ago, two_days_ago))
     sweep.remove_abandoned_folders(tmp_path)
-    assert {folder.name for folder in tmp_path.iterdir()} == {"podhost-probe-new", "other-old"}
+    assert {folder.name for folder in tmp_path.iterdir()} == {
+        "podhost-probe-new",
+        "podhost-upload-slow",
+        "other-old",
+    }

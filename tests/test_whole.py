@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ import pytest
 from podhost.formats.showfolder import read_episode, read_show
 from tests.running import Running, run_command
 from tests.servers import PostgresServer, S3Server
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).parent.parent
 EPISODES = ROOT / "episodes" / "tide-tables"
@@ -212,13 +212,6 @@ def test_addresses_in_the_feed_follow_the_port(tmp_path: Path) -> None:
         wait_for(lambda: old not in feed())
         url = second.wait_until_ready()
         assert feed().count(f'<enclosure url="{url}/audio/') == 4
-
-
-def wait_for(condition: object, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
 
 
 def test_two_servers_and_a_worker_on_postgresql_and_s3_are_one_podhost(

@@ -10,9 +10,9 @@ from pathlib import Path
 from podhost.errors import Invalid
 from podhost.folders.files import FolderFile, MissingError, find_file, listed, read_bytes, reason
 from podhost.formats import front_matter, showfolder
-from podhost.formats.front_matter import shown
 from podhost.formats.languages import is_language_code
 from podhost.formats.showfolder import EpisodeFile, PersonEntry, ShowFile
+from podhost.formats.text import shown
 
 SHOW_FILE = "show.toml"
 # Where several lie side by side under one name, the first is published. What a file really is,

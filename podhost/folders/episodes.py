@@ -52,7 +52,7 @@ from podhost.folders.values import (
     wish_of,
 )
 from podhost.formats import showfolder
-from podhost.formats.front_matter import shown
+from podhost.formats.text import shown
 from podhost.formats.transcripts import FILE_LIMIT_BYTES
 from podhost.intake import Intake
 from podhost.models import Audio, Episode, Show

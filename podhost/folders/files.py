@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 from podhost.errors import Invalid
 from podhost.formats import front_matter
-from podhost.formats.front_matter import shown
+from podhost.formats.text import shown
 from podhost.storage import disk_errors
 
 # A file that changed this lately may change again without its times saying so.

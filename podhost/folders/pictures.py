@@ -14,7 +14,7 @@ from podhost.db import Database
 from podhost.errors import Conflict, Invalid
 from podhost.folders.files import FolderFile, copy_to, sha256_of
 from podhost.formats.artwork import FILE_LIMIT_BYTES, SMALLEST_ARTWORK_PX, TOO_LARGE
-from podhost.formats.front_matter import shown
+from podhost.formats.text import shown
 from podhost.intake import Intake
 from podhost.models import Artwork
 

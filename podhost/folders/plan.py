@@ -39,8 +39,8 @@ from podhost.folders.values import (
     wish_of,
     with_lines,
 )
-from podhost.formats.front_matter import shown
 from podhost.formats.magic import sniff_format
+from podhost.formats.text import shown
 from podhost.formats.transcripts import FILE_LIMIT_BYTES, read_transcript
 from podhost.models import Artwork, Episode, Show
 from podhost.people import credit_values, list_credits, read_credits

@@ -16,9 +16,8 @@ from podhost.folders.contents import EpisodeFiles, line_of
 from podhost.folders.files import read_bytes, reason
 from podhost.formats import chapters as chapter_format
 from podhost.formats.chapters import Chapter, normalise_chapters, parse_chapters
-from podhost.formats.front_matter import shown
 from podhost.formats.showfolder import PersonEntry, ShowFile, published_at
-from podhost.formats.text import clean_text, plain_line, slugify
+from podhost.formats.text import clean_text, plain_line, shown, slugify
 from podhost.people import CreditInput
 from podhost.shows import ShowInput
 

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 from podhost.errors import Invalid
 from podhost.formats.categories import parse_category
-from podhost.formats.front_matter import shown
 from podhost.formats.languages import is_language_code
 from podhost.formats.text import (
     LONGEST_GUID,
@@ -22,6 +21,7 @@ from podhost.formats.text import (
     is_guid,
     plain_line,
     remove_forbidden,
+    shown,
 )
 
 MAX_LIST = 200

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from podhost.errors import Conflict, Invalid
-from podhost.formats.text import shown as shown
+from podhost.formats.text import shown
 
 MAX_BLOCK_BYTES = 64 * 1024
 MAX_FILE_BYTES = 2 * 1024 * 1024

@@ -7,6 +7,7 @@ variable bitrates. Nothing is decoded and the file is read in blocks, never mapp
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from typing import BinaryIO, Protocol
 
 BLOCK_BYTES = 1 << 22
@@ -36,7 +37,9 @@ class NotThisFormat(Exception):
     """The bytes hold no row of such frames."""
 
 
-@dataclass(frozen=True)
+# Compared by identity: to hash four numbers for each of a million frames takes longer than all
+# the rest of a walk. `_kind` gives the same object for the same numbers.
+@dataclass(frozen=True, eq=False)
 class FrameKind:
     """What one header says of its frame and of every frame with the same header."""
 
@@ -91,6 +94,11 @@ class FrameFormat(Protocol):
         """How many channels the frame that begins here has."""
 
 
+@cache
+def _kind(length_bytes: int, samples: int, rate_hz: int, bitrate_bps: int) -> FrameKind:
+    return FrameKind(length_bytes, samples, rate_hz, bitrate_bps)
+
+
 def _mp3_kind(version: int, second: int) -> FrameKind | None:
     rate_index = second >> 2 & 3
     kbits = (_KBITS_MPEG1 if version == 3 else _KBITS_MPEG2)[second >> 4] if second < 240 else 0
@@ -99,7 +107,7 @@ def _mp3_kind(version: int, second: int) -> FrameKind | None:
     samples = 1152 if version == 3 else 576
     rate_hz = _RATES[version][rate_index]
     length = samples // 8 * kbits * 1000 // rate_hz + (second >> 1 & 1)
-    return FrameKind(length, samples, rate_hz, kbits * 1000)
+    return _kind(length, samples, rate_hz, kbits * 1000)
 
 
 def _mp3_kinds() -> dict[bytes, FrameKind]:
@@ -126,8 +134,13 @@ class Mp3Frames:
 
     def is_silent_header(self, block: bytes, position: int) -> bool:
         # Joined files carry one of these in the middle, too.
-        head = block[position : position + 64]
-        return b"Xing" in head or b"Info" in head or b"VBRI" in head
+        # find() and not `in`, which takes the bytes for a number first and so raises each time.
+        find, end = block.find, position + 64
+        return (
+            find(b"Xing", position, end) >= 0
+            or find(b"Info", position, end) >= 0
+            or find(b"VBRI", position, end) >= 0
+        )
 
     def channels_at(self, block: bytes, position: int) -> int:
         return 1 if block[position + 3] >> 6 == 3 else 2
@@ -135,9 +148,6 @@ class Mp3Frames:
 
 class AdtsFrames:
     """AAC in ADTS frames (ISO 13818-7 6.2)."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[int, int, int], FrameKind] = {}
 
     def kind_at(self, block: bytes, position: int) -> FrameKind | None:
         head = block[position : position + 7]
@@ -147,13 +157,7 @@ class AdtsFrames:
         length = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
         if rate_index >= len(_ADTS_RATES) or length < (7 if head[1] & 1 else 9):
             return None
-        return self._kind(length, (head[6] & 3) + 1, _ADTS_RATES[rate_index])
-
-    def _kind(self, length: int, blocks: int, rate_hz: int) -> FrameKind:
-        key = (length, blocks, rate_hz)
-        if key not in self._known:
-            self._known[key] = FrameKind(length, 1024 * blocks, rate_hz, 0)
-        return self._known[key]
+        return _kind(length, 1024 * ((head[6] & 3) + 1), _ADTS_RATES[rate_index], 0)
 
     def is_silent_header(self, block: bytes, position: int) -> bool:
         return False
@@ -251,23 +255,28 @@ class _Scan:
     def _follow(self, block: bytes, position: int, limit: int, base: int) -> int:
         """Go from frame to frame until something else comes or the block is done with."""
         kind_at, is_silent_header = self._frames.kind_at, self._frames.is_silent_header
-        walk = self._walk
-        kinds = walk.kinds
+        furthest = self._end - base
+        found: list[FrameKind] = []
         while position < limit:
             kind = kind_at(block, position)
             if kind is None:
                 self._in_step = False
-                return position
+                break
             following = position + kind.length_bytes
-            if base + following > self._end:
+            if following > furthest:
                 # The last frame was cut: no player can decode it, and it is not junk either.
-                return limit
+                position = limit
+                break
             if not is_silent_header(block, position):
-                kinds[kind] += 1
-                walk.frames += 1
-                walk.sound_bytes += kind.length_bytes
+                found.append(kind)
             position = following
+        self._count(found)
         return position
+
+    def _count(self, found: list[FrameKind]) -> None:
+        self._walk.kinds.update(found)
+        self._walk.frames += len(found)
+        self._walk.sound_bytes += sum(kind.length_bytes for kind in found)
 
     def _search(self, block: bytes, position: int, base: int) -> int:
         """Step over one tag or stretch of junk, or find the frames again; return where."""

@@ -41,8 +41,6 @@ MAX_DESCRIPTION_BYTES = 4000
 # Pocket Casts was seen refusing 3 MB in 2026.
 FULL_NOTES_MAX_FEED_BYTES = 2_000_000
 FULL_NOTES_EPISODES = 100
-# Above this size the host should be told to limit the number of episodes.
-LARGE_FEED_BYTES = 8_000_000
 
 EPISODE_TYPES = frozenset({"full", "trailer", "bonus"})
 SHOW_TYPES = frozenset({"episodic", "serial"})

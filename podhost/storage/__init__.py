@@ -50,7 +50,10 @@ def open_storage(url: str) -> Storage:
     if parts.scheme == "s3":
         prefix = path.strip("/")
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{2,62}", parts.netloc):
-            raise Invalid("An S3 store is written s3://bucket or s3://bucket/prefix.")
+            raise Invalid(
+                "An S3 store is written s3://bucket or s3://bucket/prefix; a bucket's name has "
+                "3 to 63 letters, digits, dots and hyphens."
+            )
         if prefix and not is_key("x/" + prefix):
             raise Invalid("The prefix of an S3 store may hold a-z, 0-9 and . _ - / only.")
         return S3Storage(parts.netloc, prefix)

@@ -227,13 +227,17 @@ class S3Storage(Storage):
                 raise Unavailable(f"{self._place()} copied {source_key} incompletely.")
 
     def sweep_temporary(self, older_than_seconds: float) -> int:
-        """Abort multipart uploads under our prefix that were begun before that."""
+        """Abort multipart uploads under our prefix of which nothing has arrived since then."""
         oldest = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
         removed = 0
         for page in self._pages("list_multipart_uploads", self.prefix):
             for upload in page.get("Uploads", ()):
-                if upload["Initiated"] < oldest and upload["Key"].startswith(self.prefix):
-                    self._abort(upload["Key"], upload["UploadId"])
+                key, upload_id = upload["Key"], upload["UploadId"]
+                if upload["Initiated"] >= oldest or not key.startswith(self.prefix):
+                    continue
+                # Over a slow line, a large file takes longer than that.
+                if self._last_part_at(key, upload_id, upload["Initiated"]) < oldest:
+                    self._abort(key, upload_id)
                     removed += 1
         return removed
 
@@ -272,6 +276,21 @@ class S3Storage(Storage):
             except client.exceptions.ClientError as error:
                 if code_of(error) not in {"NoSuchUpload", "404"}:
                     raise
+
+    def _last_part_at(self, full_key: str, upload_id: str, began_at: datetime) -> datetime:
+        """When the newest part of an upload was stored; `began_at` where the store cannot say."""
+        with self._guard():
+            client = self._clients.asking()
+            pages = client.get_paginator("list_parts").paginate(
+                Bucket=self.bucket, Key=full_key, UploadId=upload_id
+            )
+            try:
+                stored = [part["LastModified"] for page in pages for part in page.get("Parts", ())]
+            except client.exceptions.ClientError as error:
+                if code_of(error) not in {"NoSuchUpload", "404", *NOT_IMPLEMENTED}:
+                    raise
+                return began_at
+        return max([began_at, *stored])
 
     def _pages(self, operation: str, full_prefix: str) -> Iterator[Mapping[str, Any]]:
         with self._guard():

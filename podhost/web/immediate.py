@@ -7,8 +7,9 @@ and delivery.py fetches what is missing.
 from urllib.parse import quote
 
 from podhost.audio_sources import OpenFiles, SignedUrls
-from podhost.catalogue import Catalogue, KnownShow
+from podhost.catalogue import Catalogue
 from podhost.catalogue_entries import AudioTarget, EpisodeAudio, Feed, SideFile
+from podhost.catalogue_rows import KnownShow
 from podhost.downloads import (
     Record,
     RequestSpool,

@@ -11,14 +11,12 @@ import time
 from calendar import timegm
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from email.utils import formatdate
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import msgspec
 
 from podhost.catalogue_entries import ALLOW_ANY_ORIGIN, EXPOSE_AUDIO
-from podhost.errors import PodhostError
 from podhost.ready_answers import Answer, HeaderBlock
 
 if TYPE_CHECKING:
@@ -242,12 +240,6 @@ def _is_unchanged(header: bytes, etag: bytes, last_modified: int | None) -> bool
     return last_modified is not None and parse_http_date(header) == last_modified
 
 
-def http_date(moment: datetime | int) -> bytes:
-    """An aware datetime, or seconds since 1970, as HTTP writes it; fractions are cut off."""
-    seconds = moment if isinstance(moment, int) else int(moment.timestamp())
-    return formatdate(seconds, usegmt=True).encode("ascii")
-
-
 @lru_cache(maxsize=512)
 def parse_http_date(header: bytes) -> int | None:
     """Seconds since 1970 of any of HTTP's three date forms, None for anything else (5.6.7)."""
@@ -330,11 +322,6 @@ def error_json(code: str, message: str, fields: Mapping[str, str] | None = None)
     return msgspec.json.encode(
         {"error": {"code": code, "message": message, "fields": dict(fields or {})}}
     )
-
-
-def error_body(error: PodhostError) -> tuple[int, bytes]:
-    """Status and JSON body for an error of ours."""
-    return error_status(error.code), error_json(error.code, error.message, error.fields)
 
 
 # Short answers, and the request they go to

@@ -5,13 +5,14 @@ worker thread while the socket waits, so a slow disk slows the sender and nobody
 goes wrong, and whoever goes away, nothing is left on disk.
 """
 
+import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, cast
 
 import anyio
 from anyio import to_thread
@@ -116,20 +117,26 @@ def media_type(request: Request) -> str:
 
 
 async def _feed(request: Request, reader: "_Reader", limit_bytes: int) -> None:
-    received_bytes = 0
-    waiting: list[bytes] = []
-    waiting_bytes = 0
+    received_bytes = filled_bytes = 0
+    # The same memory for every batch: to give it back and get it anew each time costs the thread
+    # that answers polls more than to copy what arrives.
+    batch = bytearray(BATCH_BYTES)
+    room = memoryview(batch)
     async for chunk in _chunks(request):
         received_bytes += len(chunk)
         if received_bytes > limit_bytes:
             raise TooLarge(f"The form is larger than {limit_bytes // MB} MB, the most taken here.")
-        waiting.append(chunk)
-        waiting_bytes += len(chunk)
-        if waiting_bytes >= BATCH_BYTES:
-            await to_thread.run_sync(reader.feed, b"".join(waiting))
-            waiting, waiting_bytes = [], 0
-    if waiting:
-        await to_thread.run_sync(reader.feed, b"".join(waiting))
+        rest = memoryview(chunk)
+        while rest:
+            piece = rest[: BATCH_BYTES - filled_bytes]
+            room[filled_bytes : filled_bytes + len(piece)] = piece
+            filled_bytes += len(piece)
+            rest = rest[len(piece) :]
+            if filled_bytes == BATCH_BYTES:
+                await to_thread.run_sync(reader.feed, batch)
+                filled_bytes = 0
+    if filled_bytes:
+        await to_thread.run_sync(reader.feed, batch[:filled_bytes])
 
 
 async def _chunks(request: Request) -> AsyncIterator[bytes]:
@@ -144,7 +151,8 @@ async def _chunks(request: Request) -> AsyncIterator[bytes]:
     while True:
         began_at = time.monotonic()
         try:
-            with anyio.fail_after(patience):
+            # A third of what anyio's would cost, for each piece.
+            async with asyncio.timeout(patience):
                 message = await request.receive()
         except TimeoutError:
             raise Invalid(
@@ -198,7 +206,7 @@ def _reader_for(request: Request, accepted: Accepted, new_path: Callable[[], Pat
 class _Reader(Protocol):
     """Takes a body in pieces and gives the form at its end."""
 
-    def feed(self, data: bytes) -> None: ...
+    def feed(self, data: bytearray) -> None: ...
 
     def finish(self) -> Form: ...
 
@@ -325,9 +333,10 @@ class _FormReader:
         except FormParserError:
             raise Invalid("The boundary in the Content-Type is too long.") from None
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytearray) -> None:
         try:
-            self._parser.write(data)
+            # It looks and slices, which a bytearray allows as well as the bytes that it asks for.
+            self._parser.write(cast("bytes", data))
         except FormParserError:
             raise Invalid(
                 "The form cannot be read: it does not follow multipart/form-data. "
@@ -408,7 +417,7 @@ class _RawReader:
         self._new_path = new_path
         self._sink: _FileSink | None = None
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytearray) -> None:
         if self._sink is None:
             self._sink = _FileSink(
                 self._name, "", self._mime_type, self._accepted, self._new_path()

@@ -6,7 +6,7 @@ Its parts are the real ones; only their patience is shorter, so that a test need
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from tests.asgi_client import Client
 from tests.faults.network import Network
 from tests.making import make_episode, make_show
 from tests.servers import S3Server
+from tests.waiting import wait_for
 
 FEED = "/tide-tables/feed.xml"
 SHOW = "/api/v1/shows/tide-tables"
@@ -109,15 +110,6 @@ class Host:
         assert not problems, problems
 
 
-def wait_for(look: Callable[[], Any], is_good: Callable[[Any], bool], seconds: float = 40) -> Any:
-    """What `look` gives as soon as it is good."""
-    deadline = time.monotonic() + seconds
-    while not is_good(found := look()):
-        assert time.monotonic() < deadline, repr(getattr(found, "text", found))[:500]
-        time.sleep(0.05)
-    return found
-
-
 @contextmanager
 def open_host(
     data: Path, mp3: Path, database: Database, storage: Storage, **variables: str
@@ -165,13 +157,10 @@ def folder_at(path: Path) -> LocalStorage:
 
 def s3_behind(network: Network, server: S3Server, bucket: str, prefix: str) -> S3Storage:
     """A store whose every byte goes through the network, and which waits for seconds only."""
-    return S3Storage(
+    return server.storage(
         bucket,
         prefix,
         endpoint_url=network.url,
-        region=server.region,
-        access_key=server.access_key,
-        secret_key=server.secret_key,
         connect_seconds=1,
         answer_seconds=1,
         stored_seconds=2,

@@ -362,7 +362,7 @@ class Storm:
             art = {key for key in stored if key.startswith("artwork/")}
             assert {key.split("/")[1] for key in art} <= pictures
             copies = {key for key in stored if key.startswith("public/")}
-            assert stored - art - copies == known | {sweep.OWNER_KEY}
+            assert stored - art - copies == known | {sweep.OWNER_KEY, sweep.NEWEST_KEY}
             if isinstance(instance.storage, LocalStorage):
                 assert not [*(instance.storage.root / "tmp").iterdir()]
             problems, _ = check_instance(instance, progress=lambda done, total: None)

@@ -30,6 +30,7 @@ from podhost.shows import get_show, lock_show
 from podhost.worker import JOBS, run_due_jobs, run_next_job, run_sweep, run_worker
 from tests.conftest import FrozenClock
 from tests.making import feed_body, make_episode, make_show
+from tests.waiting import wait_for
 
 HOUR, DAY, YEAR = timedelta(hours=1), timedelta(days=1), timedelta(days=365)
 
@@ -417,9 +418,5 @@ def cleaned_at(instance: Instance) -> datetime | None:
 
 
 def wait_for_clean_up(instance: Instance, now: datetime) -> None:
-    deadline = time.monotonic() + 20
-    while cleaned_at(instance) != now or any(
-        thread.name == "clean-up" for thread in threading.enumerate()
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for(lambda: cleaned_at(instance), lambda moment: moment == now)
+    wait_for(lambda: not any(thread.name == "clean-up" for thread in threading.enumerate()))

@@ -23,6 +23,7 @@ from podhost.instance import open_instance
 from tests.faults.polling import Polling
 from tests.making import feed_body, make_episode, make_show
 from tests.running import Running, run_command
+from tests.waiting import wait_for
 
 MB = 1024 * 1024
 PATIENCE_SECONDS = 30.0
@@ -155,25 +156,13 @@ def unnoticed(target: Target) -> Iterator[None]:
     with target.polling() as polling:
         yield
         grown = target.memory_bytes() - memory
-        assert wait_until(lambda: len(polling.polls) > 5)
+        wait_for(lambda: len(polling.polls) > 5)
     assert polling.failed == []
     assert {poll.status for poll in polling.answered} == {200}
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while target.files() > files and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_for(target.files, lambda now: now <= files)
     left = target.memory_bytes() - memory
     print(f"{len(polling.polls)} polls; memory grew by {grown / MB:.1f} MB, left {left / MB:.1f}")
-    assert target.files() <= files
     assert left < GROWTH_BYTES
-
-
-def wait_until(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def read_all(connection: socket.socket) -> bytes:
@@ -262,7 +251,13 @@ def test_a_trusted_proxy_may_take_any_number_until_all_places_are_taken(narrow: 
     # Whoever is listening stays.
     assert all(len(read_until(one, 20 * MB - 64 * 1024)) > 19 * MB for one in listening[:5])
     close_all(listening)
-    assert wait_until(lambda: narrow.metric("podhost_connections_open") < 10)
+    wait_for(lambda: narrow.metric("podhost_connections_open") < 10)
+
+
+def test_this_machine_has_no_limit_of_its_own(narrow: Target) -> None:
+    # Or a proxy beside podhost that nobody named would be one listener.
+    close_all([listener(narrow, "127.0.0.1") for _ in range(25)])
+    wait_for(lambda: narrow.metric("podhost_connections_open") < 10)
 
 
 def request_for(path: str) -> bytes:
@@ -292,13 +287,13 @@ def test_it_recovers_when_no_more_files_can_be_opened(wide: Target) -> None:
     resource.prlimit(wide.pid, resource.RLIMIT_NOFILE, (open_now + 30, before[1]))
     try:
         crowd = [wide.connect() for _ in range(200)]
-        assert wait_until(lambda: wide.files() >= files + 20)
+        wait_for(lambda: wide.files() >= files + 20)
         ticks = cpu_ticks(wide.pid)
         time.sleep(1)
         # It does not spin on what it cannot accept.
         assert cpu_ticks(wide.pid) - ticks < os.sysconf("SC_CLK_TCK") // 2
         close_all(crowd)
-        assert wait_until(lambda: wide.files() <= files + 2)
+        wait_for(lambda: wide.files() <= files + 2)
         assert httpx.get(wide.url + FEED).status_code == 200
     finally:
         resource.prlimit(wide.pid, resource.RLIMIT_NOFILE, before)
@@ -371,8 +366,8 @@ def test_who_takes_nothing_is_cut_also_after_the_answer_has_ended(wide: Target) 
             reader.sendall(ahead + last)
         else:
             reader.sendall(b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % one.audio.encode())
-    assert wait_until(lambda: one.files() > files)
-    assert wait_until(lambda: one.files() <= files)
+    wait_for(lambda: one.files() > files)
+    wait_for(lambda: one.files() <= files)
     close_all(readers)
 
 
@@ -409,6 +404,15 @@ def test_a_request_sent_ahead_that_is_no_http_spoils_no_answer_on_its_way(wide: 
         assert connection.recv(100).startswith(b"HTTP/1.1 200")
         connection.sendall(b"NONSENSE\r\n\r\n")
         assert b"HTTP/1.1 400" not in read_all(connection)
+
+
+def test_what_follows_a_connect_is_no_request(wide: Target) -> None:
+    with wide.connect() as connection:
+        connection.sendall(b"CONNECT %b HTTP/1.1\r\nHost: x\r\n\r\n" % FEED.encode())
+        connection.sendall(request_for(FEED))
+        answer = read_all(connection)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1") == 1
 
 
 # Uploads
@@ -451,6 +455,25 @@ def test_an_answer_that_comes_before_the_upload_has_ended_is_read(wide: Target) 
         assert answer.endswith(b"}")
 
 
+def test_a_body_that_breaks_the_rules_is_refused_at_once(wide: Target) -> None:
+    authorization = token_of(wide)["Authorization"]
+    lines = [
+        "POST /api/v1/shows HTTP/1.1",
+        f"Authorization: {authorization}",
+        "Content-Type: application/json",
+        "Transfer-Encoding: chunked",
+    ]
+    for pause_seconds in (0.0, 0.2):
+        with wide.connect() as connection:
+            connection.sendall("\r\n".join([*lines, "", "2", "{}", ""]).encode())
+            time.sleep(pause_seconds)
+            connection.sendall(b"no size\r\n")
+            answer = read_all(connection)
+        # And not when the patience for uploads has ended.
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert answer.count(b"HTTP/1.1") == 1
+
+
 def left_on_disk(one: Target) -> list[str]:
     folder = Path(one.environment["PODHOST_DATA"])
     return [
@@ -465,6 +488,8 @@ def test_uploads_that_are_cut_leave_nothing_and_disturb_nobody(
 ) -> None:
     one = wide
     headers = token_of(one)
+    episodes = one.url + "/api/v1/shows/tide-tables/episodes"
+    total = httpx.get(episodes, headers=headers).json()["total"]
     stored = sorted((Path(one.environment["PODHOST_DATA"]) / "storage").rglob("*.mp3"))
     data = long_mp3.read_bytes()[: 3 * MB]
     with unnoticed(one):
@@ -476,10 +501,9 @@ def test_uploads_that_are_cut_leave_nothing_and_disturb_nobody(
                     # Cut with a reset, as a broken line does it, and not with a goodbye.
                     linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        assert wait_until(lambda: left_on_disk(one) == [])
+        wait_for(lambda: left_on_disk(one) == [])
     assert sorted((Path(one.environment["PODHOST_DATA"]) / "storage").rglob("*.mp3")) == stored
-    listed = httpx.get(one.url + "/api/v1/shows/tide-tables/episodes", headers=headers).json()
-    assert listed["total"] == 1
+    assert httpx.get(episodes, headers=headers).json()["total"] == total
 
 
 def test_an_upload_that_drips_is_given_up_and_one_with_pauses_gets_through(
@@ -522,4 +546,4 @@ def test_a_body_behind_an_answer_does_not_keep_a_connection(wide: Target) -> Non
                 return True
             return False
 
-        assert wait_until(is_closed)
+        wait_for(is_closed)

@@ -19,9 +19,10 @@ from sqlalchemy import text
 from podhost.db import Database, migrate
 from podhost.errors import Unavailable, Uncertain
 from podhost.models import Fact
-from tests.faults.host import BUSY_SECONDS, EPISODES, Host, Lines, folder_at, open_host, wait_for
+from tests.faults.host import BUSY_SECONDS, EPISODES, Host, Lines, folder_at, open_host
 from tests.faults.network import CUT, CUT_AND_PASS_LATER, DOWN, PASS, UP, Network
 from tests.servers import PostgresServer, start_postgres
+from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -333,7 +334,7 @@ def test_the_bounds_that_the_documentation_names_hold(
         print(f"{seconds:.1f} s")
         assert seconds < most_seconds + 3
     network.mend()
-    wait_for(lambda: _answers(database), bool)
+    wait_for(lambda: _answers(database))
     database.close()
 
 

@@ -19,12 +19,13 @@ from podhost.db import Database
 from podhost.downloads import Record, RequestSpool
 from podhost.errors import Unavailable
 from podhost.instance import utc_now
-from podhost.storage import LocalStorage, S3Storage
+from podhost.storage import LocalStorage
 from podhost.sweep import OWNER_KEY, owns_storage
 from podhost.traffic import Traffic
 from tests.audio_files import lame
-from tests.faults.host import BUSY_SECONDS, EPISODES, Host, Lines, open_host, wait_for
+from tests.faults.host import BUSY_SECONDS, EPISODES, Host, Lines, open_host
 from tests.servers import S3Server
+from tests.waiting import wait_for
 
 MIB = 1024 * 1024
 
@@ -84,7 +85,7 @@ def test_a_full_disk_stops_writes_alone_and_loses_nothing(
         notes = secrets.token_hex(60_000)
         episode = host.call("GET", EPISODES).json()["episodes"][0]
         path = f"{EPISODES}/{episode['id']}"
-        wait_for(lambda: records_of(host), bool)
+        wait_for(lambda: records_of(host))
         with host.instance.database.engine.connect() as connection:
             # Or the log of the database has room inside for what is written next.
             connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -134,14 +135,7 @@ def test_a_full_folder_for_temporary_files_refuses_uploads_in_words(
     """Where storage is no folder, uploads wait among the system's temporary files."""
     shutil.copy(migrated_sqlite, tmp_path / "podhost.sqlite3")
     database = Database(f"sqlite:///{tmp_path / 'podhost.sqlite3'}", busy_seconds=BUSY_SECONDS)
-    storage = S3Storage(
-        s3_bucket,
-        secrets.token_hex(6),
-        endpoint_url=s3_server.endpoint_url,
-        region=s3_server.region,
-        access_key=s3_server.access_key,
-        secret_key=s3_server.secret_key,
-    )
+    storage = s3_server.storage(s3_bucket, secrets.token_hex(6))
     disk = small_disk(options)
     with open_host(tmp_path, mp3, database, storage) as host:
         monkeypatch.setattr(tempfile, "tempdir", str(disk))

@@ -22,7 +22,7 @@ from tests.faults.polling import Polling
 from tests.faults.storm import SHOW, Storm, children_of, command_of, new_storm
 from tests.running import Running, clean_environment, run_command
 from tests.servers import PostgresServer
-from tests.test_whole import wait_for
+from tests.waiting import wait_for
 
 LONG_KILLS = 250
 SHORT_KILLS = 5

@@ -31,7 +31,7 @@ from tests.audio_files import lame, with_id3
 from tests.faults.polling import Polling
 from tests.running import Running, run_command
 from tests.servers import PostgresServer, S3Server
-from tests.test_whole import wait_for
+from tests.waiting import wait_for
 
 SHOW = "tide"
 SERVERS, WORKERS = 3, 2

@@ -19,9 +19,10 @@ from podhost.errors import Unavailable
 from podhost.storage import LocalStorage, S3Storage
 from podhost.storage.contract import disk_errors
 from podhost.sweep import ORPHAN_AGE
-from tests.faults.host import BUSY_SECONDS, Host, Lines, open_host, s3_behind, wait_for
+from tests.faults.host import BUSY_SECONDS, Host, Lines, open_host, s3_behind
 from tests.faults.network import CUT, DOWN, PASS, UP, Network, http_error
 from tests.servers import S3Server
+from tests.waiting import wait_for
 
 MIB = 1024 * 1024
 
@@ -154,14 +155,7 @@ def test_a_slow_store_is_slow_and_works(
     network: Network, s3_server: S3Server, s3_bucket: str, tmp_path: Path, long: bool
 ) -> None:
     """Five seconds for every answer, against the patience that podhost really has."""
-    store = S3Storage(
-        s3_bucket,
-        secrets.token_hex(6),
-        endpoint_url=network.url,
-        region=s3_server.region,
-        access_key=s3_server.access_key,
-        secret_key=s3_server.secret_key,
-    )
+    store = s3_server.storage(s3_bucket, secrets.token_hex(6), endpoint_url=network.url)
     network.answer_seconds = 5 if long else 0.3
     data = secrets.token_bytes(17 * MIB)
     path = tmp_path / "large"
@@ -247,7 +241,7 @@ def test_a_silence_is_asked_about_by_one_at_a_time(store: S3Storage, network: Ne
         assert all(isinstance(look.exception(), Unavailable) for look in looks)
     assert network.connections - before <= 8
     network.thaw()
-    assert wait_for(lambda: _try(store), bool)
+    wait_for(lambda: _try(store))
 
 
 def _try(store: S3Storage) -> bool:
@@ -425,14 +419,7 @@ def test_the_bounds_that_the_documentation_names_hold(
         (lambda store: store.find_stat("audio/a.mp3"), 20),
         (lambda store: store.put_file("audio/b.mp3", path, content_type="audio/mpeg"), 30),
     ):
-        store = S3Storage(
-            s3_bucket,
-            secrets.token_hex(6),
-            endpoint_url=network.url,
-            region=s3_server.region,
-            access_key=s3_server.access_key,
-            secret_key=s3_server.secret_key,
-        )
+        store = s3_server.storage(s3_bucket, secrets.token_hex(6), endpoint_url=network.url)
         assert store.find_stat("audio/a.mp3") is None
         network.freeze()
         started_at = time.monotonic()

@@ -14,7 +14,7 @@ from podhost.errors import Conflict
 from tests.faults.storm import Storm, new_storm
 from tests.running import Running, run_command
 from tests.servers import PostgresServer
-from tests.test_whole import wait_for
+from tests.waiting import wait_for
 
 # What a migration of a later podhost may do while this one runs.
 ADDITIONS = (

@@ -24,6 +24,8 @@ def tell_circumstances(payload):
         "cpu": resource.getrlimit(resource.RLIMIT_CPU)[0],
         "core": resource.getrlimit(resource.RLIMIT_CORE)[1],
         "names": sorted(os.environ),
+        "priority": os.getpriority(os.PRIO_PROCESS, 0),
+        "session": os.getsid(0),
     }
 
 
@@ -98,6 +100,13 @@ def test_the_child_has_limits_and_no_credentials(monkeypatch):
     )
     assert (seen["memory"], seen["cpu"], seen["core"]) == (300_000_000, 7, 0)
     assert not [name for name in seen["names"] if name.startswith(("AWS", "PODHOST"))]
+
+
+def test_the_child_gives_way_to_its_parent():
+    child = run_limited(f"{HERE}:tell_circumstances", {})
+    assert child["priority"] == max(limits.PRIORITY, os.getpriority(os.PRIO_PROCESS, 0))
+    # Between sessions Linux may share the cores equally, whatever their priorities.
+    assert child["session"] == os.getsid(0)
 
 
 def test_the_sentence_of_the_target_travels_back():

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from podhost.catalogue_entries import http_date
 from podhost.errors import Conflict, Invalid
 from podhost.web.responses import (
     UNSATISFIABLE,
@@ -13,9 +14,9 @@ from podhost.web.responses import (
     Range,
     accepts_gzip,
     decide,
-    error_body,
+    error_json,
+    error_status,
     etag_matches,
-    http_date,
     joined_headers,
     parse_http_date,
     parse_range,
@@ -272,13 +273,13 @@ def test_headers_on_several_lines_are_one_list() -> None:
 
 
 def test_errors_have_one_shape() -> None:
-    status, body = error_body(Invalid("No title.", {"title": "It is empty."}))
-    assert status == 422
-    assert json.loads(body) == {
+    error = Invalid("No title.", {"title": "It is empty."})
+    assert json.loads(error_json(error.code, error.message, error.fields)) == {
         "error": {
             "code": "invalid",
             "message": "No title.",
             "fields": {"title": "It is empty."},
         }
     }
-    assert error_body(Conflict("Taken."))[0] == 409
+    assert error_status(error.code) == 422
+    assert error_status(Conflict("Taken.").code) == 409
