@@ -24,8 +24,8 @@ CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
 # The same after a part or a whole file was sent: a busy store writes it to its disks first.
 STORED_SECONDS = 30.0
-# For one request; the last is begun before one and a half times the wait for an answer is over, so
-# that a silence is waited for twice and not three times.
+# For one request; after a silence the last is begun before one and a half times the wait for an
+# answer is over, so that a silence is waited for twice and not three times.
 TRIES = 3
 CHECK_SECONDS = 3.0
 
@@ -145,11 +145,12 @@ class S3Clients:
             client = self.checking()
             with suppress(client.exceptions.ClientError):
                 client.list_buckets()
-        self._call.began_at = time.monotonic()
+        self._call.began_at, self._call.was_silent = time.monotonic(), False
 
     def _try(self, **_: object) -> None:
         """Before each try."""
-        if time.monotonic() - self._call.began_at > 1.5 * self._answer_seconds:
+        seconds = time.monotonic() - self._call.began_at
+        if self._call.was_silent and seconds > 1.5 * self._answer_seconds:
             raise Unavailable("The storage does not answer; try again in a moment.")
 
     def _end(self, exception: Exception | None = None, **_: object) -> None:
@@ -157,4 +158,5 @@ class S3Clients:
         if exception is None:
             self.silence.heard()
         elif is_timeout(exception):
+            self._call.was_silent = True
             self.silence.noticed()

@@ -155,16 +155,12 @@ def folder_at(path: Path) -> LocalStorage:
     return LocalStorage(path)
 
 
-def s3_behind(network: Network, server: S3Server, bucket: str, prefix: str) -> S3Storage:
+def s3_behind(
+    network: Network, server: S3Server, bucket: str, prefix: str, **patience: float
+) -> S3Storage:
     """A store whose every byte goes through the network, and which waits for seconds only."""
-    return server.storage(
-        bucket,
-        prefix,
-        endpoint_url=network.url,
-        connect_seconds=1,
-        answer_seconds=1,
-        stored_seconds=2,
-    )
+    seconds = {"connect_seconds": 1.0, "answer_seconds": 1.0, "stored_seconds": 2.0, **patience}
+    return server.storage(bucket, prefix, endpoint_url=network.url, **seconds)
 
 
 class Lines(logging.Handler):

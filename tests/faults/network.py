@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 PIECE_BYTES = 16 * 1024
+WINDOW_BYTES = 512 * 1024
 # What meddle() may say of a piece of bytes.
 PASS, CUT, CUT_AND_PASS_LATER = "pass", "cut", "cut and pass later"
 UP, DOWN = "up", "down"
@@ -88,6 +89,9 @@ class Network:
         if self._listener is None:
             listener = socket.socket()
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # Or the kernel would take megabytes at once, however narrow the line is. With less than
+            # a few packets of loopback it waits for timers, and takes kilobytes in a second.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW_BYTES)
             listener.bind(("127.0.0.1", self.port))
             listener.listen(128)
             self.port = listener.getsockname()[1]
@@ -107,9 +111,6 @@ class Network:
     def _carry(self, client: socket.socket, number: int) -> None:
         is_unix = isinstance(self._target, Path)
         server = socket.socket(socket.AF_UNIX if is_unix else socket.AF_INET)
-        if self.bytes_per_second is not None:
-            # Or the kernels would take megabytes at once, however narrow the line is.
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, PIECE_BYTES)
         with self._lock:
             self._sockets |= {client, server}
         try:
@@ -132,6 +133,7 @@ class Network:
     def _pump(
         self, source: socket.socket, sink: socket.socket, number: int, direction: str
     ) -> None:
+        free_at = 0.0
         try:
             while data := source.recv(PIECE_BYTES):
                 self._flowing.wait()
@@ -140,7 +142,10 @@ class Network:
                     self._answer_itself(source)
                     break
                 if direction == UP and self.bytes_per_second:
-                    time.sleep(len(data) / self.bytes_per_second)
+                    # By the clock: on a busy machine many short sleeps add up to far more.
+                    free_at = max(free_at, time.monotonic() - 0.1)
+                    free_at += len(data) / self.bytes_per_second
+                    time.sleep(max(0.0, free_at - time.monotonic()))
                 if direction == DOWN and self.answer_seconds:
                     time.sleep(self.answer_seconds)
                 fate = self.meddle(number, direction, data)

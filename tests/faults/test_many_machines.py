@@ -137,7 +137,9 @@ def network(
         made = network.call(0, "POST", "/shows", json={"title": "Tide", "author": "Pier Nine"})
         assert made.status_code == 201
         network.publish(0)
-        wait_for(lambda: all(is_there(f"{url}/{SHOW}/feed.xml") for url in network.urls), 60)
+        wait_for(
+            lambda: all(is_there(f"{url}/{SHOW}/feed.xml") for url in network.urls), seconds=60
+        )
         network.require_all_everywhere()
         yield network
     finally:
