@@ -6,8 +6,10 @@ plain copy of the same bytes to the same store in the same run: a copy with fsyn
 boto3's own upload_file for S3. podhost besides takes the bytes out of HTTP, hashes them and walks
 through every frame before it stores anything. A pass is one reading of all bytes from a file,
 from /proc/PID/io, where what came from the network is taken off. For the polls, eight apps ask
-for a feed without a pause, before the upload and while it arrives at 1 Gbit/s; the note says how
-far the rate falls with the smallest application that takes in the same bytes and forgets them.
+for a feed, before the upload and while it arrives at 1 Gbit/s. At a set pace they leave room for
+it, and the rate falls only if polls have to wait. Without a pause they take all that the machine
+has, so that the rate must fall by what the upload needs; the note says how far it falls with the
+smallest application that takes in the same bytes and forgets them.
 """
 
 import contextlib
@@ -37,6 +39,7 @@ APPS = 8
 _BOUNDARY = "podhost-benchmarks"
 _PIECE_BYTES = 256 * 1024
 _BEFORE_SECONDS = 2.0
+_PACE_SECONDS = 0.001
 # A gigabit a second, in bytes.
 _NETWORK_PER_SECOND = 125_000_000
 
@@ -48,11 +51,12 @@ class Rows:
     memory: Row
     passes: Row
     speed: Row
+    paced: Row
     polls: Row
 
     def all(self) -> tuple[Row, ...]:
         """In the order of the table."""
-        return self.memory, self.passes, self.speed, self.polls
+        return self.memory, self.passes, self.speed, self.paced, self.polls
 
 
 def _rows(store: str) -> Rows:
@@ -68,8 +72,14 @@ def _rows(store: str) -> Rows:
         ),
         Row(f"upload-{store}-speed", f"{what}; floor: plain copy", "MB/s", NO_PROMISE),
         Row(
+            f"upload-{store}-paced",
+            f"polls at a set pace during {what}, 1 Gbit/s; floor: before",
+            "req/s",
+            share_of_floor(0.9),
+        ),
+        Row(
             f"upload-{store}-polls",
-            f"polls during {what}, 1 Gbit/s; floor: before",
+            f"polls without a pause during {what}, 1 Gbit/s; floor: before",
             "req/s",
             share_of_floor(0.9),
         ),
@@ -119,8 +129,11 @@ def _measure_store(
         quiet = [
             _quiet_upload(rows, environment, server, sender, file) for _ in range(lab.of(2, 1))
         ]
-        polls = _polls_meanwhile(
-            lab, rows.polls, server, lambda: sender.send_file(file, _NETWORK_PER_SECOND)
+        paced, polls = (
+            _polls_meanwhile(
+                lab, row, server, lambda: sender.send_file(file, _NETWORK_PER_SECOND), pause
+            )
+            for row, pause in ((rows.paced, _PACE_SECONDS), (rows.polls, 0))
         )
     polls.note += "; " + _floor_sentence(lab, file)
     copied = statistics.median(found.copy_seconds for found in quiet)
@@ -146,6 +159,7 @@ def _measure_store(
             ratios=ratios,
             note=f"{megabytes:.0f} MB; {quiet[0].cpu_seconds:.2f} s of podhost's CPU time",
         ),
+        paced,
         polls,
     )
     return {result.row.name: result for result in results}
@@ -242,13 +256,15 @@ def _s3_client(environment: Mapping[str, str]) -> Any:
 # Polls meanwhile
 
 
-def _polls_meanwhile(lab: Lab, row: Row, server: Program, upload: Callable[[], object]) -> Result:
+def _polls_meanwhile(
+    lab: Lab, row: Row, server: Program, upload: Callable[[], object], pause_seconds: float
+) -> Result:
     """The rate of polls before and during `upload()`."""
     path = "/small/feed.xml"
     # An ETag would be an old one as soon as the upload is in the feed.
     request = LoadRequest(path, 304, {"Accept-Encoding": "gzip", "If-None-Match": "*"})
     fetch(server.port, request)
-    before, meanwhile, slowest_ms = _rates(lab, server, request, upload)
+    before, meanwhile, slowest_ms = _rates(lab, server, request, upload, pause_seconds)
     return Result(
         row,
         podhost=meanwhile,
@@ -259,9 +275,13 @@ def _polls_meanwhile(lab: Lab, row: Row, server: Program, upload: Callable[[], o
 
 
 def _rates(
-    lab: Lab, server: Program, request: LoadRequest, upload: Callable[[], object]
+    lab: Lab,
+    server: Program,
+    request: LoadRequest,
+    upload: Callable[[], object],
+    pause_seconds: float,
 ) -> tuple[float, float, float]:
-    with Poller(lab, server.port, [request] * APPS, pause_seconds=0) as poller:
+    with Poller(lab, server.port, [request] * APPS, pause_seconds=pause_seconds) as poller:
         began_at = time.monotonic()
         time.sleep(_BEFORE_SECONDS)
         upload_at = time.monotonic()
@@ -277,7 +297,7 @@ def _floor_sentence(lab: Lab, file: Path) -> str:
         sender = Sender(lab, floor.port, "")
         request = LoadRequest("/", 201)
         before, meanwhile, _ = _rates(
-            lab, floor, request, lambda: sender.send_file(file, _NETWORK_PER_SECOND)
+            lab, floor, request, lambda: sender.send_file(file, _NETWORK_PER_SECOND), 0
         )
     return f"with an application that only takes the bytes in: {meanwhile / before:.2f}"
 
