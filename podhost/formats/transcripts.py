@@ -80,7 +80,9 @@ _TIMING_LINE = re.compile(
     r"^[ \t]*(?:[0-9]{1,4}:)?[0-9]{1,2}:[0-9]{1,2}[.,][0-9]{1,3}[ \t]*-->", re.MULTILINE
 )
 _SPEAKER = re.compile(r"<v(?:\.[^\s<>]*)?[ \t]([^<>]*)>")
-_TAG = re.compile(r"</?[A-Za-z][^<>]*>|<[0-9:.]+>|\{\\an?[0-9]\}")
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>|<[0-9:.]+>")
+# Where on the screen an SRT cue stands; in WebVTT the same characters would be words.
+_SRT_POSITION = re.compile(r"\{\\an?[0-9]\}")
 # Tab and line feed are the only control characters that belong in text.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _HTML_START = re.compile(
@@ -387,7 +389,7 @@ def _srt_blocks(text: str) -> Iterator[tuple[int, str, str]]:
         # The counter of the next cue stands directly above its times.
         if following < len(lines) and words and re.fullmatch(r"\s*[0-9]+\s*", words[-1]):
             words.pop()
-        yield number, lines[at], "\n".join(words)
+        yield number, lines[at], _SRT_POSITION.sub("", "\n".join(words))
 
 
 def _looks_like_timing(line: str) -> bool:

@@ -31,7 +31,8 @@ _FAR = 10**18
 _FAR_DIGITS = 18
 
 # What some proxies append to the tag when they compress: inside the quotes or, wrongly, behind.
-_CODING_SUFFIXES = (b"-gzip", b";gzip", b"--gzip", b"-br")
+_CODING_SUFFIXES = (b"--gzip", b"-gzip", b";gzip", b"-br")
+_MOST_CODINGS = 4
 
 # A member of a list of tags. Nothing follows the repetition, so it cannot run away.
 _TAG = re.compile(rb'(?:[^,"]+|"[^"]*"?)+')
@@ -214,11 +215,16 @@ def etag_matches(header: bytes, etag: bytes) -> bool:
 def _opaque(tag: bytes) -> bytes:
     """What stands between the quotes, without marks of weakness and of coding."""
     tag = tag[2:] if tag[:2] in (b"W/", b"w/") else tag
-    for suffix in _CODING_SUFFIXES:
-        tag = tag.removesuffix(suffix)
-    tag = tag.removeprefix(b'"').removesuffix(b'"')
-    for suffix in _CODING_SUFFIXES:
-        tag = tag.removesuffix(suffix)
+    tag = _without_codings(tag).removeprefix(b'"').removesuffix(b'"')
+    return _without_codings(tag)
+
+
+def _without_codings(tag: bytes) -> bytes:
+    """Each proxy on the way may have put one behind it; a hostile tag has no end of them."""
+    for _ in range(_MOST_CODINGS):
+        if not tag.endswith(_CODING_SUFFIXES):
+            break
+        tag = next(tag[: -len(suffix)] for suffix in _CODING_SUFFIXES if tag.endswith(suffix))
     return tag
 
 
