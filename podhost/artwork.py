@@ -3,6 +3,7 @@
 import hashlib
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from podhost.db import new_id
+from podhost.errors import Conflict
 from podhost.formats.artwork import (
     LONGEST_SECONDS,
     ArtworkFiles,
@@ -33,19 +35,33 @@ class PreparedArtwork:
 
 
 def prepare_artwork(
-    storage: Storage, path: Path, *, is_square: bool = True, wall_seconds: float = LONGEST_SECONDS
+    storage: Storage,
+    path: Path,
+    *,
+    is_square: bool = True,
+    wall_seconds: float = LONGEST_SECONDS,
+    artwork_id: str | None = None,
+    is_placeholder: bool = False,
 ) -> PreparedArtwork:
     """Check the picture at `path`, make its sizes and store them. Call it outside transactions.
 
     Show and episode artwork must be square and at least 1400 pixels wide (Apple); `is_square`
     False takes any shape and size, for people and chapters. Making the sizes takes `wall_seconds`
-    at most. Raises Invalid with a sentence.
+    at most. `artwork_id` is one that the picture had elsewhere; where the storage has something
+    under it, there is a new one. Raises Invalid with a sentence.
     """
 
     def make(folder: Path) -> ArtworkFiles:
         return inspect_and_render(path, folder, square=is_square, wall_seconds=wall_seconds)
 
-    return _store(storage, make, file_sha256(path), is_placeholder=False)
+    sha256 = file_sha256(path)
+    if artwork_id is not None:
+        # Another thread that was faster is met by Conflict.
+        with suppress(Conflict):
+            return _store(
+                storage, make, sha256, is_placeholder=is_placeholder, artwork_id=artwork_id
+            )
+    return _store(storage, make, sha256, is_placeholder=is_placeholder)
 
 
 def prepare_placeholder(storage: Storage, seed: str) -> PreparedArtwork:
@@ -110,16 +126,17 @@ def _store(
     source_sha256: str,
     *,
     is_placeholder: bool,
+    artwork_id: str | None = None,
 ) -> PreparedArtwork:
-    artwork_id = new_id()
+    artwork_id = artwork_id or new_id()
     with tempfile.TemporaryDirectory(prefix="podhost-artwork-") as folder:
         files = make(Path(folder))
         prepared = PreparedArtwork(artwork_id, source_sha256, files, is_placeholder)
-        try:
+        with ExitStack() as undo:
             for file in files.files:
                 key = storage_key(artwork_id, file.size_px)
                 storage.put_file(key, file.path, content_type=files.mime_type)
-        except BaseException:
-            discard_artwork(storage, prepared)
-            raise
+                # Only what was stored here: what stood in the way belongs to somebody.
+                undo.callback(storage.delete, key)
+            undo.pop_all()
     return prepared

@@ -145,6 +145,33 @@ def publish(folder: Path, dry_run: bool, watch: bool, **flags: Any) -> None:
         raise click.exceptions.Exit(1)
 
 
+@podhost.command()
+@click.argument("show_slug", metavar="SHOW")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--no-audio", is_flag=True, help="Leave the audio files out.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+@settings_flags(*COMMON)
+def export(show_slug: str, folder: Path, no_audio: bool, as_json: bool, **flags: Any) -> None:
+    """Write a whole show into a new folder of plain files, which `publish` reads back.
+
+    Example: podhost export tide-tables my-show/
+    """
+    from podhost.commands import export_folder
+
+    with opened(flags) as instance, progress("Exporting") as advance:
+        exported = export_folder(
+            instance, show_slug, folder, with_audio=not no_audio, progress=advance
+        )
+    if as_json:
+        print_json(exported)
+    else:
+        click.echo(exported.line)
+    for problem in exported.problems:
+        click.echo(f"  Problem: {problem}", err=True)
+    if exported.problems:
+        raise click.exceptions.Exit(1)
+
+
 # Shows and episodes
 
 

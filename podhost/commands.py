@@ -16,6 +16,7 @@ from podhost.artwork import add_artwork
 from podhost.audio import prepare_audio_file
 from podhost.episodes import EpisodeInput, create_episode, episode_problems, list_episodes
 from podhost.errors import Invalid
+from podhost.exports import Exported, export_show
 from podhost.feeds import find_snapshot, render_show, snapshot_body
 from podhost.folders import (
     Plan,
@@ -127,6 +128,23 @@ def feed_of(instance: Instance, show_slug: str) -> bytes:
             return snapshot_body(snapshot)
         # Another worker has the job in hand.
         return render_show(session, show, worker.site_of(instance))
+
+
+def export_folder(
+    instance: Instance, show_slug: str, folder: Path, *, with_audio: bool, progress: Progress
+) -> Exported:
+    """Write a show into a new folder. What is waiting to be rendered is rendered first."""
+    worker.run_due_jobs(instance)
+    return export_show(
+        instance.database,
+        instance.storage,
+        show_slug,
+        folder,
+        site=worker.site_of(instance),
+        now=instance.now(),
+        with_audio=with_audio,
+        progress=progress,
+    )
 
 
 def publish_folder(

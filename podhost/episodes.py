@@ -84,13 +84,15 @@ def create_episode(
     prepared: PreparedAudio | None,
     *,
     now: datetime,
+    episode_id: str | None = None,
 ) -> Episode:
     """A new draft, with what the host said and, where the host said nothing, the audio's tags.
 
+    `episode_id` is one that it had elsewhere and that is free here.
     Raises Invalid with every wrong field, Conflict when the guid or the slug is taken.
     """
     episode = Episode(
-        id=new_id(),
+        id=episode_id or new_id(),
         show_id=show.id,
         show=show,
         guid="",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -135,7 +136,8 @@ def web_url(value: str | None) -> str | None:
     """An absolute http or https address; nothing is None."""
     if not value or not value.strip():
         return None
-    if len(value) > 2_000:
+    # One that is encoded already may be many times as long.
+    if len(unquote(value)) > 2_000:
         raise ValueError("This address is too long; 2,000 characters are the most.")
     try:
         return absolute_url(value)

@@ -4,7 +4,7 @@ It writes no row and decides nothing about shows and episodes.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -76,19 +76,38 @@ class Intake:
         """Take over a file under incoming/ in the storage. Raises NotFound or Invalid."""
         return self.keep_audio(prepare_stored_audio(self._storage, key))
 
-    def artwork(self, path: Path, *, is_square: bool = True) -> PreparedArtwork:
+    def artwork(
+        self,
+        path: Path,
+        *,
+        is_square: bool = True,
+        artwork_id: str | None = None,
+        is_placeholder: bool = False,
+    ) -> PreparedArtwork:
         """Check and store the artwork of a show or an episode, or any picture where `is_square`
-        is False. Raises Invalid with a sentence."""
-        prepared = prepare_artwork(self._storage, path, is_square=is_square)
+        is False; under the id that it had elsewhere, if that is free. Raises Invalid."""
+        prepared = prepare_artwork(
+            self._storage,
+            path,
+            is_square=is_square,
+            artwork_id=artwork_id,
+            is_placeholder=is_placeholder,
+        )
         self._keep_artwork(prepared)
         return prepared
 
     def transcripts(
-        self, data: bytes, file_name: str, *, language: str | None, with_vtt: bool = True
+        self,
+        data: bytes,
+        file_name: str,
+        *,
+        language: str | None,
+        with_vtt: bool = True,
+        ids: Mapping[str, str] | None = None,
     ) -> tuple[Sequence[PreparedTranscript], list[str]]:
         """Read and store a transcript; what is stored, and warnings. Raises Invalid."""
         prepared, warnings = prepare_transcripts(
-            self._storage, data, file_name, language=language, with_vtt=with_vtt
+            self._storage, data, file_name, language=language, with_vtt=with_vtt, ids=ids
         )
         for transcript in prepared:
             self._stored.append((Transcript.id, transcript.id, self._deleting(transcript)))

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from podhost.changes import record_change
 from podhost.episodes import episode_problems, touch_episode
 from podhost.errors import Conflict, Invalid
 from podhost.fields import UNUSUAL_YEAR, is_usual_year
@@ -59,6 +60,18 @@ def publish_due_episode(session: Session, episode: Episode, *, now: datetime) ->
     episode.status = "published"
     touch_episode(session, episode, now=now)
     return True
+
+
+def keep_withdrawn(session: Session, episode: Episode, *, at: datetime, now: datetime) -> None:
+    """Make a new draft what it was elsewhere: out at the time `at`, and withdrawn since.
+
+    Its date stays taken, and is the one with which it is published again.
+    """
+    if episode.status != "draft" or episode.published_at is not None:
+        raise Conflict("Only a new draft can have been published elsewhere.")
+    episode.published_at = _free_second(session, episode, at)
+    episode.status = "withdrawn"
+    record_change(session, "episode", episode.id, now=now)
 
 
 def withdraw_episode(session: Session, episode: Episode, *, now: datetime) -> None:

@@ -1,7 +1,8 @@
 """Transcripts: a given file is read, stored in what apps can use, and becomes rows."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from podhost import fields
 from podhost.db import new_id
 from podhost.episodes import touch_episode
+from podhost.errors import Conflict
 from podhost.formats.transcripts import as_vtt, read_transcript
 from podhost.models import Episode, Transcript
 from podhost.storage import Storage
@@ -38,10 +40,12 @@ def prepare_transcripts(
     *,
     language: str | None = None,
     with_vtt: bool = True,
+    ids: Mapping[str, str] | None = None,
 ) -> tuple[list[PreparedTranscript], list[str]]:
     """Read a transcript and store it; SRT also as WebVTT, which Apple prefers.
 
-    `with_vtt` False is for one that is given as WebVTT too.
+    `with_vtt` False is for one that is given as WebVTT too. `ids` are those that its forms had
+    elsewhere, by extension; what is taken gets a new one.
 
     Returns what is stored, the best for apps first, and warnings. Raises Invalid.
     """
@@ -54,9 +58,7 @@ def prepare_transcripts(
         bodies.insert(0, (vtt, "text/vtt", "vtt"))
     prepared = []
     for body, mime_type, extension in bodies:
-        transcript_id = new_id()
-        key = f"transcripts/{transcript_id}.{extension}"
-        storage.put_bytes(key, body, content_type=mime_type)
+        transcript_id, key = _put(storage, body, mime_type, extension, (ids or {}).get(extension))
         prepared.append(
             PreparedTranscript(
                 transcript_id,
@@ -70,6 +72,21 @@ def prepare_transcripts(
             )
         )
     return prepared, list(transcript.warnings)
+
+
+def _put(
+    storage: Storage, body: bytes, mime_type: str, extension: str, wanted_id: str | None
+) -> tuple[str, str]:
+    """Store one form; its id and its key."""
+    if wanted_id is not None:
+        key = f"transcripts/{wanted_id}.{extension}"
+        with suppress(Conflict):
+            storage.put_bytes(key, body, content_type=mime_type)
+            return wanted_id, key
+    transcript_id = new_id()
+    key = f"transcripts/{transcript_id}.{extension}"
+    storage.put_bytes(key, body, content_type=mime_type)
+    return transcript_id, key
 
 
 def set_transcripts(

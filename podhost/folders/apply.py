@@ -24,10 +24,12 @@ from podhost.errors import Conflict, Invalid, PodhostError, Unavailable
 from podhost.folders.contents import SHOW_FILE
 from podhost.folders.episodes import Prepared, prepare_episode, write_episode
 from podhost.folders.files import reason, rewrite
+from podhost.folders.origins import restore_show, store_shared_pictures
 from podhost.folders.pictures import Picture, add_picture, prepare_picture, prepare_pictures
 from podhost.folders.plan import EpisodePlan, Plan
 from podhost.folders.values import credits_of, show_input
 from podhost.formats import showfolder
+from podhost.formats.folder_addresses import Addresses
 from podhost.intake import Intake
 from podhost.models import Show
 from podhost.shows import change_show, create_show, is_public, lock_show, set_show_artwork
@@ -109,6 +111,7 @@ def apply_plan(
         result.note_problem(SHOW_FILE, error)
         return result
     report(1, len(work) + 1)
+    store_shared_pictures(database, storage, work, applying.addresses.pictures, now=now())
     with closing(_prepared_ahead(work, applying.prepare)) as ahead:
         for count, (episode, future) in enumerate(ahead, 2):
             applying.apply_episode(show, episode, future)
@@ -126,6 +129,12 @@ class _Applying:
     base_url: str
     now: Callable[[], datetime]
     result: Result
+
+    @property
+    def addresses(self) -> Addresses:
+        """Those that the show had where its folder was written."""
+        assert self.plan.folder is not None
+        return self.plan.folder.addresses
 
     def apply_show(self) -> Show:
         """The show's row, made or changed where the plan says so."""
@@ -148,7 +157,13 @@ class _Applying:
         is_new = self.plan.show_id is None
         people = is_new or "people" in self.plan.show_changes
         pictures = (
-            prepare_pictures(self.database, intake, folder.pictures, self.plan.picture_ids)
+            prepare_pictures(
+                self.database,
+                intake,
+                folder.pictures,
+                self.plan.picture_ids,
+                folder.addresses.pictures,
+            )
             if people
             else {}
         )
@@ -171,6 +186,8 @@ class _Applying:
                 change_show(session, show, given, now=now)
             if artwork is not None:
                 set_show_artwork(session, show, add_picture(session, artwork, now=now), now=now)
+            if is_new:
+                restore_show(session, show, folder.addresses, now=now)
         return show
 
     def _show_artwork(self, intake: Intake) -> Picture | None:
@@ -180,7 +197,13 @@ class _Applying:
         if folder.artwork is None or not is_wanted:
             return None
         try:
-            return prepare_picture(self.database, intake, folder.artwork, is_square=True)
+            return prepare_picture(
+                self.database,
+                intake,
+                folder.artwork,
+                is_square=True,
+                kept=folder.addresses.pictures,
+            )
         except Invalid as error:
             # The show stands with a plain pattern, rather than not at all.
             self.result.problems.append(error.message)
@@ -206,7 +229,9 @@ class _Applying:
 
     def prepare(self, episode: EpisodePlan) -> Prepared:
         """Store an episode's files; in a thread."""
-        return prepare_episode(self.database, self.storage, episode, self.plan.picture_ids)
+        return prepare_episode(
+            self.database, self.storage, episode, self.plan.picture_ids, self.addresses.pictures
+        )
 
     def apply_episode(self, show: Show, episode: EpisodePlan, future: Future[Prepared]) -> None:
         """Write one episode's row; what is wrong with it is a problem of the result."""
@@ -214,7 +239,13 @@ class _Applying:
         try:
             prepared = future.result()
             with prepared.intake:
-                written = write_episode(self.database, show, prepared, now=self.now)
+                written = write_episode(
+                    self.database,
+                    show,
+                    prepared,
+                    now=self.now,
+                    kept_date=self.addresses.changed_at,
+                )
             # A picture that another episode stored first is there twice.
             prepared.intake.take_back()
         except Unavailable:

@@ -10,6 +10,13 @@ from pathlib import Path
 from podhost.errors import Invalid
 from podhost.folders.files import FolderFile, MissingError, find_file, listed, read_bytes, reason
 from podhost.formats import front_matter, showfolder
+from podhost.formats.folder_addresses import (
+    FILE_LIMIT_BYTES,
+    FILE_NAME,
+    NO_ADDRESSES,
+    Addresses,
+    read_addresses,
+)
 from podhost.formats.languages import is_language_code
 from podhost.formats.showfolder import EpisodeFile, PersonEntry, ShowFile
 from podhost.formats.text import shown
@@ -78,6 +85,7 @@ class ShowFolder:
     artwork: FolderFile | None
     pictures: Mapping[str, FolderFile]
     episodes: tuple[EpisodeFiles, ...]
+    addresses: Addresses
     problems: tuple[str, ...]
     warnings: tuple[str, ...]
 
@@ -123,6 +131,7 @@ def read_folder(folder: Path) -> ShowFolder:
         raise Invalid(f"{SHOW_FILE} cannot be read: {reason(error)}.") from None
     except Invalid as error:
         raise Invalid(f"{SHOW_FILE}: {error.message}", error.fields) from None
+    addresses = _addresses(root)
     reading = _Reading(root)
     episodes = tuple(reading.episodes())
     return ShowFolder(
@@ -133,6 +142,7 @@ def read_folder(folder: Path) -> ShowFolder:
         artwork=artwork,
         pictures=pictures,
         episodes=episodes,
+        addresses=addresses,
         problems=tuple(reading.problems),
         warnings=tuple(reading.warnings),
     )
@@ -306,6 +316,17 @@ def _show_artwork(root: Path, show: ShowFile) -> FolderFile | None:
         if (root / name).exists() or (root / name).is_symlink():
             return find_file(root, name)
     return None
+
+
+def _addresses(root: Path) -> Addresses:
+    if not (root / FILE_NAME).exists() and not (root / FILE_NAME).is_symlink():
+        return NO_ADDRESSES
+    try:
+        return read_addresses(read_bytes(find_file(root, FILE_NAME), FILE_LIMIT_BYTES))
+    except OSError as error:
+        raise Invalid(f"{FILE_NAME} cannot be read: {reason(error)}.") from None
+    except Invalid as error:
+        raise Invalid(f"{FILE_NAME}: {error.message}") from None
 
 
 def _language(name: str) -> str | None:

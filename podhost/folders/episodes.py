@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -38,6 +39,7 @@ from podhost.folders.files import (
     reason,
     rewrite,
 )
+from podhost.folders.origins import free_episode_id, free_transcript_ids, restore_episode
 from podhost.folders.pictures import Picture, add_picture, prepare_picture, prepare_pictures
 from podhost.folders.plan import EpisodePlan
 from podhost.folders.rows import stable_guid
@@ -52,12 +54,13 @@ from podhost.folders.values import (
     wish_of,
 )
 from podhost.formats import showfolder
+from podhost.formats.folder_addresses import KeptPicture
 from podhost.formats.text import shown
 from podhost.formats.transcripts import FILE_LIMIT_BYTES
 from podhost.intake import Intake
 from podhost.models import Audio, Episode, Show
 from podhost.people import CreditInput
-from podhost.publishing import publish_episode, withdraw_episode
+from podhost.publishing import keep_withdrawn, publish_episode, withdraw_episode
 from podhost.shows import lock_show
 from podhost.storage import Storage
 from podhost.transcripts import PreparedTranscript, set_transcripts
@@ -94,6 +97,7 @@ def prepare_episode(
     storage: Storage,
     plan: EpisodePlan,
     picture_ids: Mapping[str, str | None],
+    kept_pictures: Mapping[str, KeptPicture] = MappingProxyType({}),
 ) -> Prepared:
     """Probe and store what the plan needs of an episode's files. Call it outside transactions.
 
@@ -108,13 +112,17 @@ def prepare_episode(
                 plan=plan,
                 intake=intake,
                 audio=audio,
-                artwork=prepare_picture(database, intake, files.artwork, is_square=True)
+                artwork=prepare_picture(
+                    database, intake, files.artwork, is_square=True, kept=kept_pictures
+                )
                 if files.artwork is not None and _is_part(plan, "artwork")
                 else None,
-                pictures=prepare_pictures(database, intake, files.pictures, picture_ids)
+                pictures=prepare_pictures(
+                    database, intake, files.pictures, picture_ids, kept_pictures
+                )
                 if _is_part(plan, "people")
                 else {},
-                transcripts=_prepare_transcripts(intake, files, notes)
+                transcripts=_prepare_transcripts(database, intake, plan, notes)
                 if _is_part(plan, "transcripts")
                 else None,
                 notes=notes,
@@ -124,10 +132,16 @@ def prepare_episode(
 
 
 def write_episode(
-    database: Database, show: Show, prepared: Prepared, *, now: Callable[[], datetime]
+    database: Database,
+    show: Show,
+    prepared: Prepared,
+    *,
+    now: Callable[[], datetime],
+    kept_date: datetime | None = None,
 ) -> Written:
     """Write an episode's row, and before it what its text file lacks.
 
+    While the feed's date is `kept_date`, episodes that come back as they were do not change it.
     Raises what the domain raises, and then no row is changed.
     """
     written = Written(notes=[*prepared.notes])
@@ -142,7 +156,10 @@ def write_episode(
         locked = session.get_one(Show, show.id)
         if locked.deleted_at is not None:
             raise Conflict(f"The show {locked.slug!r} was deleted meanwhile.")
+        is_unchanged = plan.kept is not None and locked.changed_at == kept_date
         _Writing(session, locked, prepared, files, now(), written).write(guid)
+        if is_unchanged and kept_date is not None:
+            locked.changed_at = kept_date
     return written
 
 
@@ -167,15 +184,17 @@ def _prepare_audio(storage: Storage, intake: Intake, plan: EpisodePlan) -> Prepa
                 file_name=shown(file.name),
                 sha256=sha256,
                 give_up=True,
-                with_artwork=plan.files.artwork is None,
+                with_artwork=plan.files.artwork is None
+                and (plan.kept is None or plan.kept.has_artwork),
                 with_chapter_pictures=plan.files.chapters is None,
             )
         )
 
 
 def _prepare_transcripts(
-    intake: Intake, files: EpisodeFiles, notes: list[str]
+    database: Database, intake: Intake, plan: EpisodePlan, notes: list[str]
 ) -> list[PreparedTranscript]:
+    files = plan.files
     as_vtt = {
         entry.language for entry in files.transcripts if entry.file.name.lower().endswith(".vtt")
     }
@@ -188,6 +207,7 @@ def _prepare_transcripts(
                 entry.file.name,
                 language=entry.language,
                 with_vtt=entry.language not in as_vtt,
+                ids=free_transcript_ids(database, plan.kept, entry.file.name),
             )
         except Invalid as error:
             raise Invalid(f"{name}: {error.message}") from None
@@ -281,7 +301,18 @@ class _Writing:
             given.slug = self.files.source.slug
         given.guests, given.people = self._credits()
         self.written.done.append("episodes created")
-        return create_episode(self.session, self.show, given, self.prepared.audio, now=self.now)
+        kept = self.prepared.plan.kept
+        row = create_episode(
+            self.session,
+            self.show,
+            given,
+            self.prepared.audio,
+            now=self.now,
+            episode_id=free_episode_id(self.session, kept),
+        )
+        if kept is not None:
+            restore_episode(self.session, self.show, row, kept)
+        return row
 
     def _changed(self) -> Episode:
         plan = self.prepared.plan
@@ -339,6 +370,11 @@ class _Writing:
         set_episode_artwork(self.session, row, picture, now=self.now)
 
     def _step(self, row: Episode) -> None:
+        source = self.files.source
+        if self.prepared.plan.is_new and source.status == "withdrawn":
+            if (at := showfolder.dated_at(source, self.show.time_zone)) is not None:
+                keep_withdrawn(self.session, row, at=at, now=self.now)
+            return
         step = self._status(row)
         if step.action in ("publish", "schedule"):
             publish_episode(self.session, row, now=self.now, at=step.at)

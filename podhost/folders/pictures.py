@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,6 +15,7 @@ from podhost.db import Database
 from podhost.errors import Conflict, Invalid
 from podhost.folders.files import FolderFile, copy_to, sha256_of
 from podhost.formats.artwork import FILE_LIMIT_BYTES, SMALLEST_ARTWORK_PX, TOO_LARGE
+from podhost.formats.folder_addresses import KeptPicture
 from podhost.formats.text import shown
 from podhost.intake import Intake
 from podhost.models import Artwork
@@ -36,9 +38,11 @@ def prepare_picture(
     *,
     is_square: bool,
     known_id: str | None = None,
+    kept: Mapping[str, KeptPicture] = MappingProxyType({}),
 ) -> Picture:
     """Store a picture, unless it is. Call it outside transactions.
 
+    `kept` has what pictures were elsewhere, by their SHA-256; an id that is free is taken.
     Raises Invalid with a sentence that names the file.
     """
     sha256 = sha256_of(file)
@@ -46,6 +50,8 @@ def prepare_picture(
         return Picture(sha256, is_square, known_id)
     with database.read() as session:
         known = _find(session, sha256, is_square)
+        origin = kept.get(sha256)
+        is_free = origin is not None and session.get(Artwork, origin.id) is None
     if known is not None:
         return Picture(sha256, is_square, known.id)
     name = shown(file.name)
@@ -57,7 +63,12 @@ def prepare_picture(
         if copy_to(file, copy) != sha256:
             raise Invalid(f"{name} changed while it was read; publish again.")
         try:
-            prepared = intake.artwork(copy, is_square=is_square)
+            prepared = intake.artwork(
+                copy,
+                is_square=is_square,
+                artwork_id=origin.id if origin is not None and is_free else None,
+                is_placeholder=origin is not None and origin.is_placeholder,
+            )
         except Invalid as error:
             raise Invalid(f"{name}: {error.message}") from None
     return Picture(sha256, is_square, prepared=prepared)
@@ -68,10 +79,13 @@ def prepare_pictures(
     intake: Intake,
     files: Mapping[str, FolderFile],
     known_ids: Mapping[str, str | None],
+    kept: Mapping[str, KeptPicture] = MappingProxyType({}),
 ) -> dict[str, Picture]:
     """People's pictures, of any shape, by the paths that the text gives. Raises Invalid."""
     return {
-        name: prepare_picture(database, intake, file, is_square=False, known_id=known_ids.get(name))
+        name: prepare_picture(
+            database, intake, file, is_square=False, known_id=known_ids.get(name), kept=kept
+        )
         for name, file in files.items()
     }
 

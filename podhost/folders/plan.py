@@ -39,6 +39,7 @@ from podhost.folders.values import (
     wish_of,
     with_lines,
 )
+from podhost.formats.folder_addresses import KeptEpisode
 from podhost.formats.magic import sniff_format
 from podhost.formats.text import shown
 from podhost.formats.transcripts import FILE_LIMIT_BYTES, read_transcript
@@ -62,6 +63,8 @@ class EpisodePlan:
     status: StatusStep = field(default_factory=StatusStep)
     guid: str | None = None
     writes: Literal["", "guid", "text"] = ""
+    # What a new episode was elsewhere.
+    kept: KeptEpisode | None = None
     problem: str | None = None
     warnings: tuple[str, ...] = ()
 
@@ -197,10 +200,9 @@ class _Planner:
         current = [credit_values(row) for row in list_credits(self.session, show, None)]
         if current != wanted or self.rows.has_new_picture(self.folder.pictures):
             changes.append("people")
-        if self.folder.artwork is not None:
-            sha256 = sha256_of(self.folder.artwork)
-            if show.artwork is None or show.artwork.source_sha256 != sha256:
-                changes.append("artwork")
+        artwork = self.folder.artwork
+        if artwork is not None and not self._is_same_picture(artwork, show.artwork):
+            changes.append("artwork")
         return changes
 
     def _show_warnings(self) -> list[str]:
@@ -282,6 +284,7 @@ class _Planner:
             status=StatusStep(status.action, status.at),
             guid=files.source.guid,
             writes="" if files.source.guid else "guid" if files.text_file else "text",
+            kept=self.folder.addresses.episodes.get(files.source.guid or ""),
             warnings=tuple(warnings),
         )
 
@@ -361,7 +364,7 @@ class _Planner:
     def _artwork_differs(self, files: EpisodeFiles, row: Episode, has_new_audio: bool) -> bool:
         current = row.artwork.source_sha256 if row.artwork is not None else None
         if files.artwork is not None:
-            return current != sha256_of(files.artwork)
+            return not self._is_same_picture(files.artwork, row.artwork)
         if has_new_audio or (row.audio is not None and "artwork_sha256" not in row.audio.tags):
             return False
         own = row.audio.tags["artwork_sha256"] if row.audio is not None else None
@@ -370,6 +373,15 @@ class _Planner:
         # The picture in the tags may have been cleared away while another one was used.
         known = select(Artwork.id).where(Artwork.source_sha256 == own).limit(1)
         return current is not None or self.session.scalar(known) is not None
+
+    def _is_same_picture(self, file: FolderFile, current: Artwork | None) -> bool:
+        """Whether the current picture was made from this file, or written as this file."""
+        if current is None:
+            return False
+        sha256 = sha256_of(file)
+        return sha256 == current.source_sha256 or (
+            self.folder.addresses.picture_id(sha256) == current.id
+        )
 
     def _status(self, files: EpisodeFiles, row: Episode, has_new_audio: bool) -> StatusStep:
         if files.text_file is None:
@@ -414,10 +426,14 @@ def _check_audio(file: FolderFile) -> None:
 def _transcripts_differ(files: EpisodeFiles, row: Episode) -> bool:
     wanted = [(sha256_of(entry.file), entry) for entry in files.transcripts]
     # A converted transcript stands before its source and has the same hash.
-    current = list(dict.fromkeys((t.source_sha256, t.language) for t in row.transcripts))
-    if [sha256 for sha256, _ in wanted] != [sha256 for sha256, _ in current]:
+    current = [*{(t.source_sha256, t.language): t for t in row.transcripts}.values()]
+    if len(wanted) != len(current):
         return True
-    for (_, entry), (_, language) in zip(wanted, current, strict=True):
+    for (sha256, entry), stored in zip(wanted, current, strict=True):
+        # What is stored is what was given, or what was made of it and written out of here.
+        if sha256 not in (stored.source_sha256, stored.sha256):
+            return True
+        language = stored.language
         if language != (fields.language(entry.language) if entry.language else None):
             # Without one in its name, the text itself may say its language.
             data = read_bytes(entry.file, FILE_LIMIT_BYTES)

@@ -129,6 +129,11 @@ class FolderRows:
         ]
         used = self._used_pictures()
         found: dict[str, str] = {}
+        # What was written out of here may come back as it was written.
+        for sha256 in hashes.values():
+            written_id = self.folder.addresses.picture_id(sha256)
+            if written_id is not None and written_id in used:
+                found[sha256] = written_id
         # Of equal ones the one in use, so that a picture that came twice changes nothing.
         for row in sorted(self._artworks, key=lambda row: (row.id not in used, row.id)):
             found.setdefault(row.source_sha256, row.id)

@@ -17,13 +17,12 @@ from podhost.folders.files import read_bytes, reason
 from podhost.formats import chapters as chapter_format
 from podhost.formats.chapters import Chapter, normalise_chapters, parse_chapters
 from podhost.formats.showfolder import PersonEntry, ShowFile, published_at
+from podhost.formats.showfolder_writing import quoted
 from podhost.formats.text import clean_text, plain_line, shown, slugify
 from podhost.people import CreditInput
 from podhost.shows import ShowInput
 
 _LEADING_NUMBERS = re.compile(r"^(?:\d+[\s._-]+)+")
-# What YAML does not take as it is between quotes, although XML does.
-_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")
 # The names of the front matter where they differ from the domain's.
 _KEYS = {"episode_type": "type", "show_type": "type", "blocked": "block"}
 
@@ -226,17 +225,12 @@ def _person_key(files: EpisodeFiles, key: str) -> str:
 
 def text_for(given: EpisodeInput, guid: str, date: datetime | None) -> str:
     """A text file that says what an episode made from tags is: front matter and notes."""
-    lines = [f"title: {_quoted(str(given.title))}"]
+    lines = [f"title: {quoted(str(given.title))}"]
     if date is not None:
         lines.append(f"date: {date.isoformat(timespec='seconds')}")
-    lines.append(f"guid: {_quoted(guid)}")
+    lines.append(f"guid: {quoted(guid)}")
     lines += [
         f"{key}: {getattr(given, key)}" for key in ("season", "number") if getattr(given, key)
     ]
     notes = clean_text(str(given.notes))
     return "\n".join(["---", *lines, "---", *(("", notes) if notes else ()), ""])
-
-
-def _quoted(value: str) -> str:
-    escaped = msgspec.json.encode(value).decode()
-    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", escaped)

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from podhost.errors import Invalid
@@ -135,10 +136,10 @@ def read_truth(value: Any) -> bool:
 
 
 def read_number(value: Any) -> int:
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,6}", value.strip()):
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,7}", value.strip()):
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 999_999:
-        raise WrongError("must be a whole number from 1 to 999999.")
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1_000_000:
+        raise WrongError("must be a whole number from 1 to 1000000.")
     return value
 
 
@@ -146,7 +147,8 @@ def read_url(value: Any) -> str:
     """An absolute http or https address of at most 2,000 characters, percent-encoded."""
     url = read_text(value)
     try:
-        if len(url) > 2_000 or re.search(r"\s", url):
+        # One that is encoded already may be many times as long.
+        if len(unquote(url)) > 2_000 or re.search(r"\s", url):
             raise ValueError(url)
         return absolute_url(url)
     except ValueError:
@@ -213,7 +215,7 @@ def read_podcast_guid(value: Any) -> str:
 
 def read_email(value: Any) -> str:
     address = read_text(value)
-    if not re.fullmatch(r"[^@\s<>\"]{1,64}@[^@\s<>\"]{1,190}", address):
+    if not re.fullmatch(r"[^@\s<>\"]{1,254}@[^@\s<>\"]{1,254}", address):
         raise WrongError("must be a mail address like ann@ann.example.")
     return address
 

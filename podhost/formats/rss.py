@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from html import escape
 from typing import Any
@@ -196,6 +197,14 @@ def render_feed(show: FeedShow, episodes: Sequence[FeedEpisode]) -> bytes:
                 item.remove(notes)
         feed = _serialised(document)
     return feed
+
+
+def build_date(feed: bytes) -> datetime | None:
+    """The lastBuildDate of a feed out of `render_feed`."""
+    found = _BUILD_DATE.search(feed)
+    if found is None:
+        return None
+    return parsedate_to_datetime(found[0].split(b">")[1].split(b"<")[0].decode())
 
 
 def says_the_same(feed: bytes, other: bytes) -> bool:

@@ -27,6 +27,7 @@ __all__ = [
     "OwnerEntry",
     "PersonEntry",
     "ShowFile",
+    "dated_at",
     "decode_text",
     "published_at",
     "read_episode",
@@ -49,10 +50,11 @@ class PersonEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OwnerEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom directories may write to. Both values are printed in the public feed."""
+    """Whom directories may write to. Both values are printed in the public feed; without a name
+    it is the author's."""
 
-    name: str
     email: str
+    name: str | None = None
 
 
 class ShowFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,12 +86,13 @@ class EpisodeFile(msgspec.Struct, frozen=True, kw_only=True):
     """What an episode's file says; None where it says nothing.
 
     `date` without a zone is meant in the show's time zone; no date means a draft, and so does
-    `status` "draft" whatever the date. `notes` is Markdown. All paths lie inside the folder.
+    `status` "draft" whatever the date; "withdrawn" was out at that date and is not now. `notes` is
+    Markdown. All paths lie inside the folder.
     """
 
     title: str | None = None
     date: datetime | None = None
-    status: Literal["draft"] | None = None
+    status: Literal["draft", "withdrawn"] | None = None
     guid: str | None = None
     slug: str | None = None
     season: int | None = None
@@ -134,12 +137,17 @@ def read_episode(text: str) -> EpisodeFile:
 
 
 def published_at(episode: EpisodeFile, time_zone: str) -> datetime | None:
-    """When the episode is to be public, in UTC; None for a draft.
+    """When the episode is to be public, in UTC; None for a draft and for what is withdrawn."""
+    return None if episode.status is not None else dated_at(episode, time_zone)
+
+
+def dated_at(episode: EpisodeFile, time_zone: str) -> datetime | None:
+    """The episode's date in UTC, whatever its status says.
 
     `time_zone` is the show's: it completes a date that names none. A time that the clocks skip
     or repeat is taken as the earlier offset says (PEP 495, fold 0).
     """
-    if episode.date is None or episode.status == "draft":
+    if episode.date is None:
         return None
     if episode.date.tzinfo is None:
         return episode.date.replace(tzinfo=ZoneInfo(time_zone)).astimezone(UTC)
@@ -250,7 +258,7 @@ def _person(role: str) -> Reader:
 
 
 def _owner(value: Any) -> OwnerEntry:
-    keys = Keys(_OWNER, frozenset(_OWNER))
+    keys = Keys(_OWNER, frozenset({"email"}))
     return OwnerEntry(**fields.table_of(keys, "a name and an email")(value))
 
 
@@ -289,7 +297,7 @@ _SHOW: dict[str, Reader] = {
 _EPISODE: dict[str, Reader] = {
     "title": fields.read_line,
     "date": fields.read_moment,
-    "status": fields.choice("draft"),
+    "status": fields.choice("draft", "withdrawn"),
     "guid": fields.read_guid,
     "slug": fields.read_slug,
     "season": fields.read_number,

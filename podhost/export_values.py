@@ -1,0 +1,161 @@
+"""Rows as the values of a show's folder: of show.toml, of the episodes' texts, of addresses.json.
+
+It writes no file; names of files are given to it. `folders.values` is the way back.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from podhost.episodes import list_chapters
+from podhost.folders.values import tag_chapters
+from podhost.formats.folder_addresses import (
+    MOST_EARLIER,
+    MOST_OLD_SLUGS,
+    KeptEpisode,
+    KeptRevision,
+)
+from podhost.formats.folder_fields import WrongError, read_slug
+from podhost.formats.podcast_namespace import normalise_role
+from podhost.formats.showfolder import EpisodeFile, OwnerEntry, PersonEntry, ShowFile
+from podhost.formats.showfolder_writing import local_date
+from podhost.models import Audio, Credit, Episode, Show, Transcript
+
+# The same in every folder, so that show.toml need not name it.
+SHOW_ARTWORK = "artwork.jpg"
+
+
+def show_file(show: Show, credits: Sequence[Credit], pictures: Mapping[str, str]) -> ShowFile:
+    """What show.toml is to say; `pictures` are the files of people's pictures by artwork id."""
+    owner = None
+    if show.owner_email:
+        owner = OwnerEntry(name=show.owner_name, email=show.owner_email)
+    return ShowFile(
+        title=show.title,
+        slug=show.slug,
+        description=show.description,
+        language=show.language,
+        author=show.author or None,
+        link=show.link,
+        copyright=show.copyright,
+        explicit=show.explicit,
+        show_type=show.show_type,  # type: ignore[arg-type]
+        categories=tuple(" > ".join(part for part in pair if part) for pair in show.categories),
+        time_zone=show.time_zone,
+        artwork=SHOW_ARTWORK,
+        podcast_guid=show.podcast_guid,
+        locked=show.is_locked,
+        owner=owner,
+        medium=show.medium,
+        complete=show.is_complete,
+        block=show.is_blocked,
+        new_feed_url=show.new_feed_url,
+        people=tuple(_person(credit, pictures) for credit in credits),
+    )
+
+
+def episode_file(
+    show: Show,
+    episode: Episode,
+    pictures: Mapping[str, str],
+    *,
+    audio: str | None = None,
+    transcripts: Sequence[str] = (),
+) -> EpisodeFile:
+    """What an episode's text is to say; `audio` and `transcripts` where names do not tell it."""
+    guests, people = _split(episode.credits)
+    at = episode.published_at
+    # A scheduled one is what its date says: published elsewhere, should it have come meanwhile.
+    status = episode.status if episode.status in ("draft", "withdrawn") and at else None
+    return EpisodeFile(
+        title=episode.title,
+        date=local_date(at, show.time_zone) if at is not None else None,
+        status=status,  # type: ignore[arg-type]
+        guid=episode.guid,
+        slug=episode.slug if _is_readable_slug(episode.slug) else None,
+        season=episode.season,
+        season_name=episode.season_name,
+        number=episode.number,
+        episode_type=episode.episode_type,  # type: ignore[arg-type]
+        explicit=episode.explicit,
+        author=episode.author,
+        link=episode.link,
+        block=episode.is_blocked,
+        audio=audio,
+        transcripts=tuple(transcripts),
+        guests=tuple(_person(credit, pictures) for credit in guests),
+        people=tuple(_person(credit, pictures) for credit in people),
+        notes=episode.notes,
+    )
+
+
+def kept_episode(
+    episode: Episode,
+    revisions: Sequence[Audio],
+    old_slugs: Sequence[str],
+    transcripts: Mapping[str, Mapping[str, str]],
+) -> KeptEpisode:
+    """What addresses.json is to say of an episode; `revisions` are all of its audio."""
+    current = episode.audio
+    return KeptEpisode(
+        id=episode.id,
+        slug=episode.slug,
+        audio=_revision(current) if current is not None else None,
+        earlier=tuple(_revision(audio) for audio in revisions if audio.replaced_at is not None)[
+            -MOST_EARLIER:
+        ],
+        old_slugs=tuple(old_slugs[:MOST_OLD_SLUGS]),
+        transcripts={name: dict(ids) for name, ids in transcripts.items()},
+        has_artwork=episode.artwork is not None,
+    )
+
+
+def transcript_groups(transcripts: Sequence[Transcript]) -> list[list[Transcript]]:
+    """The forms of each transcript that was given, in order; what was converted comes first."""
+    groups: dict[tuple[str, str | None], list[Transcript]] = {}
+    for row in transcripts:
+        groups.setdefault((row.source_sha256, row.language), []).append(row)
+    return [*groups.values()]
+
+
+def has_own_chapters(episode: Episode) -> bool:
+    """Whether its chapters are other ones than its audio has inside."""
+    tags = episode.audio.tags if episode.audio is not None else {}
+    if episode.audio is not None and "chapters" not in tags:
+        # Probed by a version that did not say; an empty file does no harm.
+        return True
+    return list_chapters(episode) != tag_chapters(tags)
+
+
+def _split(credits: Sequence[Credit]) -> tuple[Sequence[Credit], Sequence[Credit]]:
+    """Guests and people of the text, in which guests come first; else everybody is in one list."""
+    count = next((n for n, credit in enumerate(credits) if credit.role != "guest"), len(credits))
+    if any(credit.role == "guest" for credit in credits[count:]):
+        return (), credits
+    return credits[:count], credits[count:]
+
+
+def _person(credit: Credit, pictures: Mapping[str, str]) -> PersonEntry:
+    own_group = normalise_role(credit.role, None)[1]
+    return PersonEntry(
+        name=credit.name,
+        role=credit.role,
+        group=credit.group if credit.group != own_group else None,
+        url=credit.url,
+        bio=credit.bio or None,
+        image=pictures.get(credit.artwork_id or "") or credit.image_url,
+    )
+
+
+def _revision(audio: Audio) -> KeptRevision:
+    return KeptRevision(
+        revision=audio.revision,
+        name=audio.url_name,
+        extension=audio.extension,
+        replaced_at=audio.replaced_at,
+    )
+
+
+def _is_readable_slug(slug: str) -> bool:
+    try:
+        return bool(read_slug(slug) == slug)
+    except WrongError:
+        return False
