@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 import click
 
-from podhost import __version__
+from podhost import __version__, cli_backup
 from podhost.cli_options import (
     COMMON,
     SERVING,
@@ -328,6 +328,10 @@ def check(show_slug: str | None, **flags: Any) -> None:
     if problems:
         raise click.exceptions.Exit(1)
     click.echo(checked)
+
+
+podhost.add_command(cli_backup.backup)
+podhost.add_command(cli_backup.restore)
 
 
 # Accounts and tokens

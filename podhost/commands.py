@@ -14,6 +14,8 @@ from podhost import accounts, fields, worker
 from podhost.answers import EpisodeAnswer, ShowAnswer, episode_answer, show_answer, show_answers
 from podhost.artwork import add_artwork
 from podhost.audio import prepare_audio_file
+from podhost.backup import BackupReport
+from podhost.config import Settings
 from podhost.episodes import EpisodeInput, create_episode, episode_problems, list_episodes
 from podhost.errors import Invalid
 from podhost.exports import Exported, export_show
@@ -29,11 +31,13 @@ from podhost.folders import (
     watch_folder,
 )
 from podhost.formats.text import shown
-from podhost.instance import Instance
+from podhost.instance import Instance, adopt_base_url, open_instance
 from podhost.intake import Intake
 from podhost.people import CreditInput
 from podhost.publishing import publish_episode
+from podhost.restore import restore
 from podhost.shows import ShowInput, create_show, get_show, list_shows, set_show_artwork
+from podhost.startup import check_data_folder
 
 Say = Callable[[str], None]
 
@@ -211,6 +215,22 @@ def watch_folder_and_publish(
     """Publish the folder now and whenever a file in it changes, until `stop` is set."""
     say(f"Watching {folder}; Ctrl-C ends it.")
     watch_folder(folder, lambda: publish_folder(instance, folder, dry_run=False, say=say), stop)
+
+
+def restore_backup(
+    settings: Settings, path: Path, *, progress: Callable[[int, int], None]
+) -> BackupReport:
+    """Restore a backup, then render the feeds that were behind when it was made."""
+    check_data_folder(settings.data)
+    instance = open_instance(settings)
+    try:
+        report = restore(instance, path, progress=progress)
+        adopt_base_url(instance, serving=False)
+        worker.run_sweep(instance)
+        worker.run_due_jobs(instance)
+        return report
+    finally:
+        instance.close()
 
 
 def make_token(instance: Instance, *, email: str | None, name: str, scope: str) -> dict[str, Any]:

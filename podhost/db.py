@@ -395,30 +395,47 @@ def _full_revision(database: Database) -> str | None:
         return revision
 
 
-def migrate(database: Database) -> bool:
+def migrate(database: Database, *, to: str = "head") -> bool:
     """Bring the schema to what this program needs; True when something was done.
 
     Several processes may call it at once: one does the work, the others wait for it. Raises
     Conflict when the database was made by a newer podhost that leaves this one no room.
+
+    `to` is for rows of an older time, which go into an empty database at their own revision
+    before all of it is migrated; knows_revision() has to know it.
     """
-    _make_private(database)
+    make_private(database)
     current = current_revision(database)
     if current is not None and current >= head_revision():
         require_usable_schema(database)
         return False
     # Loaded here, because it takes longer to import than most starts need.
     from alembic import command
+
+    config = _alembic()
+    with database.write() as session, _patiently(database, session):
+        config.attributes["connection"] = session.connection()
+        command.upgrade(config, to)
+    return True
+
+
+def knows_revision(revision: str) -> bool:
+    """Whether migrate() can make the tables as they were at this revision."""
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory.from_config(_alembic()).walk_revisions()
+    return revision in {script.revision for script in scripts}
+
+
+def _alembic() -> Any:
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    with database.write() as session, _patiently(database, session):
-        config.attributes["connection"] = session.connection()
-        command.upgrade(config, "head")
-    return True
+    return config
 
 
-def _make_private(database: Database) -> None:
+def make_private(database: Database) -> None:
     """Make SQLite's file, which SQLite itself would make for everybody to read.
 
     Hashes of passwords and tokens are nobody else's on this machine. What lies beside the file,

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from podhost.config import Settings
-from podhost.db import current_revision, migrate, require_usable_schema
+from podhost.db import current_revision, make_private, migrate, require_usable_schema
 from podhost.errors import Invalid, PodhostError, Unavailable
 from podhost.instance import Instance, adopt_base_url, open_instance
 
@@ -107,6 +107,8 @@ def prepare(settings: Settings, *, serving: bool = True) -> Instance:
     instance = open_instance(settings)
     try:
         with _naming("PODHOST_DATABASE_URL"):
+            # Before the first look, which would make it for everybody to read.
+            make_private(instance.database)
             instance.database.check()
         prepare_schema(instance)
         with _naming("PODHOST_STORAGE"):

@@ -8,10 +8,11 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import and_, delete, or_, select
 from sqlalchemy.orm import Session
@@ -239,6 +240,39 @@ def _database_id(database: Database) -> str:
             session.add(Fact(name=_DATABASE_ID, value=new_id()))
     with database.read() as session:
         return session.get_one(Fact, _DATABASE_ID).value
+
+
+def known_database_id(session: Session) -> str | None:
+    """By which name the storage knows this database; None: it has none yet."""
+    return session.scalar(select(Fact.value).where(Fact.name == _DATABASE_ID))
+
+
+def database_id_in(facts: Sequence[Mapping[str, Any]]) -> str | None:
+    """The same, of rows that are in no database yet."""
+    return next((row.get("value") for row in facts if row.get("name") == _DATABASE_ID), None)
+
+
+def note_restored(session: Session, *, now: datetime) -> None:
+    """These rows came from a backup: files of which they know nothing are kept for a month."""
+    session.merge(Fact(name=_RESTORED_AT, value=now.isoformat()))
+    session.flush()
+
+
+def take_storage(session: Session, storage: Storage) -> None:
+    """Make the storage that of this database, whoever it was of before."""
+    database_id = known_database_id(session)
+    if database_id is None:
+        database_id = new_id()
+        session.add(Fact(name=_DATABASE_ID, value=database_id))
+        session.flush()
+    storage.put_bytes(OWNER_KEY, database_id.encode(), content_type="text/plain", overwrite=True)
+
+
+def owner_of(storage: Storage) -> str | None:
+    """The id of the database that the storage says it belongs to."""
+    with suppress(NotFound), storage.open(OWNER_KEY) as reader:
+        return reader.read(100).decode("ascii", "replace")
+    return None
 
 
 def find_orphans(database: Database, storage: Storage, *, now: datetime) -> list[str]:

@@ -28,11 +28,15 @@ FLOORS = (
         "edge",
         "edge_walk",
         "checks",
+        "backup_archive",
+        "backup_rows",
+        "backup",
+        "restore",
     },
     {"web", "worker"},
     {"app"},
     {"connections", "refusals", "shortcut", "processes", "startup", "server"},
-    {"commands", "demo", "cli_options"},
+    {"commands", "demo", "cli_options", "cli_backup"},
     {"cli", "__main__"},
 )
 HOMES = {

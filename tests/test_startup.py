@@ -110,3 +110,8 @@ def test_of_two_first_servers_one_wins_and_the_other_takes_its_address_over(
         for instance in (late, *instances):
             instance.close()
         postgres_server.drop_database(url)
+
+
+def test_a_first_start_makes_the_database_for_its_owner_only(tmp_path: Path) -> None:
+    prepare(read_settings({"PODHOST_DATA": str(tmp_path / "new")})).close()
+    assert (tmp_path / "new/podhost.sqlite3").stat().st_mode & 0o777 == 0o600
