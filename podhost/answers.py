@@ -16,6 +16,7 @@ from podhost.audio import enclosure_url
 from podhost.episode_pages import ListedEpisode
 from podhost.episodes import episode_warnings, row_warnings
 from podhost.feeds import chapters_url
+from podhost.formats.doctor_rules import Finding
 from podhost.models import Artwork, Audio, Credit, Episode, Show, Transcript
 from podhost.people import held_picture_url
 from podhost.shows import feed_path, show_warnings
@@ -310,3 +311,13 @@ def _audio(audio: Audio | Row[Any]) -> AudioAnswer:
         sha256=audio.sha256,
         revision=audio.revision,
     )
+
+
+class Diagnosis(msgspec.Struct, kw_only=True):
+    """What the doctor found, the worst first. An error is what a directory rejects."""
+
+    subject: str
+    errors: int
+    warnings: int
+    hints: int
+    findings: list[Finding]

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 import click
 
-from podhost import __version__, cli_backup
+from podhost import __version__, cli_backup, cli_moving
 from podhost.cli_options import (
     COMMON,
     SERVING,
@@ -23,9 +23,6 @@ from podhost.cli_options import (
     settings_from,
     stop_on_signal,
 )
-
-# How long `check` waits for a worker that has a feed in hand.
-_RENDER_SECONDS = 10
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -145,31 +142,8 @@ def publish(folder: Path, dry_run: bool, watch: bool, **flags: Any) -> None:
         raise click.exceptions.Exit(1)
 
 
-@podhost.command()
-@click.argument("show_slug", metavar="SHOW")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--no-audio", is_flag=True, help="Leave the audio files out.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
-@settings_flags(*COMMON)
-def export(show_slug: str, folder: Path, no_audio: bool, as_json: bool, **flags: Any) -> None:
-    """Write a whole show into a new folder of plain files, which `publish` reads back.
-
-    Example: podhost export tide-tables my-show/
-    """
-    from podhost.commands import export_folder
-
-    with opened(flags) as instance, progress("Exporting") as advance:
-        exported = export_folder(
-            instance, show_slug, folder, with_audio=not no_audio, progress=advance
-        )
-    if as_json:
-        print_json(exported)
-    else:
-        click.echo(exported.line)
-    for problem in exported.problems:
-        click.echo(f"  Problem: {problem}", err=True)
-    if exported.problems:
-        raise click.exceptions.Exit(1)
+podhost.add_command(cli_moving.import_show)
+podhost.add_command(cli_moving.export)
 
 
 # Shows and episodes
@@ -310,24 +284,34 @@ def feed(show_slug: str, **flags: Any) -> None:
 
 
 @podhost.command()
-@click.option("--show", "show_slug", help="Only this show.")
+@click.option("--show", "show_slug", help="Only this show, and its feed by every rule.")
+@click.option("--feed", "source", metavar="URL|FILE", help="Anybody's feed instead.")
+@click.option("--live", "is_live", is_flag=True, help="Also read feed, audio and artwork there.")
+@click.option("--newest", type=click.IntRange(0, 1000), default=5, help="So much audio; 5.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 @settings_flags(*COMMON)
-def check(show_slug: str | None, **flags: Any) -> None:
+def check(
+    show_slug: str | None,
+    source: str | None,
+    is_live: bool,
+    newest: int,
+    as_json: bool,
+    **flags: Any,
+) -> None:
     """Check that everything promised is there: audio by its hash, feeds, nothing orphaned.
 
-    Example: podhost check --show tide-tables
-    """
-    from podhost.checks import check_instance
+    With --show or --feed, see what Apple and other directories will say of the feed.
 
-    with opened(flags) as instance, progress("Checking") as advance:
-        problems, checked = check_instance(
-            instance, show_slug=show_slug, patience_seconds=_RENDER_SECONDS, progress=advance
-        )
-    for problem in problems:
-        click.echo(problem, err=True)
-    if problems:
+    Example: podhost check --feed https://example.org/feed.xml --live
+    """
+    from podhost.check_commands import run_check
+
+    if show_slug is not None and source is not None:
+        raise click.UsageError("--show and --feed are two different feeds; give one of them.")
+    if is_live and show_slug is None and source is None:
+        raise click.UsageError("--live needs --show or --feed.")
+    if not run_check(flags, show_slug, source, is_live=is_live, newest=newest, as_json=as_json):
         raise click.exceptions.Exit(1)
-    click.echo(checked)
 
 
 podhost.add_command(cli_backup.backup)

@@ -105,6 +105,20 @@ def _networks(value: str) -> tuple[str, ...]:
     return networks
 
 
+def _reachable(value: str) -> tuple[str, ...]:
+    entries = tuple(value.replace(",", " ").split())
+    for entry in entries:
+        pair = re.fullmatch(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", entry)
+        if pair is None or not 0 < int(pair[1]) <= 65535:
+            try:
+                _networks(entry)
+            except ValueError:
+                raise ValueError(
+                    f"{entry!r} is neither a network like 10.0.0.0/8 nor a pair like host:8080"
+                ) from None
+    return entries
+
+
 def _token(value: str) -> str:
     # A header carries nothing else (RFC 6750 2.1 allows less still).
     if not re.fullmatch(r"[!-~]+", value):
@@ -194,6 +208,13 @@ SETTINGS: tuple[Setting, ...] = (
         _web_urls,
         "",
         "WebSub hubs that feeds name, separated by spaces.",
+    ),
+    Setting(
+        "fetch_allowed",
+        _reachable,
+        "",
+        "Networks (10.0.0.0/8) and host:port pairs that may be read although they are not on the "
+        "public internet, when a host names an address to import or check.",
     ),
     Setting(
         "static_edge",
@@ -297,6 +318,7 @@ class Settings:
     port: int
     trusted_proxies: tuple[str, ...]
     hubs: tuple[str, ...]
+    fetch_allowed: tuple[str, ...]
     static_edge: bool
     max_upload_mb: int
     memory_cache_mb: int

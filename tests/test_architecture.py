@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "podhost"
 FLOORS = (
     {"podhost", "errors", "silence", "config"},
     {"formats"},
-    {"models", "db", "postgresql", "storage"},
+    {"models", "db", "postgresql", "storage", "fetching", "guarded_connections"},
     {"jobs", "changes"},
     {"<domain>"},
     {"instance"},
@@ -36,7 +36,7 @@ FLOORS = (
     {"web", "worker"},
     {"app"},
     {"connections", "refusals", "shortcut", "processes", "startup", "server"},
-    {"commands", "demo", "cli_options", "cli_backup"},
+    {"commands", "check_commands", "demo", "cli_options", "cli_backup", "cli_moving"},
     {"cli", "__main__"},
 )
 HOMES = {
@@ -45,6 +45,8 @@ HOMES = {
     "botocore": {"storage.s3", "storage.s3_clients", "storage.s3_answers"},
     "mutagen": {"formats.probe", "formats.tags"},
     "av": {"formats.probe", "formats.tags"},
+    # Whatever else reads an address that somebody gave would have no guard.
+    "httpcore": {"fetching", "guarded_connections"},
     "feedgen": {"formats.rss", "formats.podcast_namespace"},
     "duckdb": {"downloads"},
 }

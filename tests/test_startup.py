@@ -22,6 +22,7 @@ NOT_BEFORE_READY = (
     "boto3",
     "duckdb",
     "feedgen",
+    "httpcore",
     "lxml",
     "mutagen",
     "PIL",

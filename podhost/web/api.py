@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from podhost import __version__, jobs
-from podhost.answers import EpisodeAnswer, EpisodeList, ShowAnswer, ShowList
+from podhost.answers import Diagnosis, EpisodeAnswer, EpisodeList, ShowAnswer, ShowList
 from podhost.episodes import STATUSES, EpisodeInput
 from podhost.formats.chapters import JSON_MIME_TYPE
 from podhost.instance import Instance
@@ -117,6 +117,13 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="Give a show its artwork: square, 1400 pixels or more.",
         form=_ARTWORK,
         answer=ShowAnswer,
+    ),
+    Operation(
+        method="GET",
+        path=_SHOW + "/doctor",
+        handler=shows.get_doctor,
+        summary="Say what is wrong with the show's feed: will Apple reject it?",
+        answer=Diagnosis,
     ),
     Operation(
         method="GET",

@@ -85,6 +85,18 @@ def put_show_artwork(call: Call) -> Response:
     return json_answer(changed)
 
 
+def get_doctor(call: Call, session: Session) -> Response:
+    """What is wrong with the show's feed; nothing is read from the network."""
+    # Loaded here, because nobody asks for it at first and it takes its time.
+    from podhost.doctor import diagnose_body, feed_body
+    from podhost.feeds import Site
+
+    show, instance = call.show(session), call.instance
+    site = Site(instance.base_url, instance.settings.hubs)
+    body = feed_body(session, show, site)
+    return json_answer(diagnose_body(show.title, body, now=call.now()))
+
+
 # What the calls for episodes need as well
 
 

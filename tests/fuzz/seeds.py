@@ -70,6 +70,25 @@ last
     "text": b"a.de.txt\nAnn\n\nThe tide is low.\r\nBo: \xe9",
     "utf16": b"text/vtt\n" + "WEBVTT\n\n00:00.000 --> 00:01.000\nü\n".encode("utf-16"),
 }
+_FEED = b"""<rss version="2.0" xmlns:podcast="https://podcastindex.org/namespace/1.0"><channel>
+<title>Tide &amp; Tables</title><item><title><![CDATA[<b>Low</b> & high]]></title>
+<guid isPermaLink="false">1</guid><enclosure url="https://a.example/1.mp3" length="0"/>
+<podcast:person role="guest">Ann</podcast:person></item></channel></rss>
+"""
+FEEDS: Mapping[str, bytes] = {
+    "right": b'\n<?xml version="1.0" encoding="UTF-8"?>\n' + _FEED,
+    "broken": b"text/xml; charset=latin-1\n\n<?xml version='1.0'?>\n"
+    + _FEED.replace(b"&amp;", b"& &nbsp;&b; < <3 \x0b \x93q\x94 ]]> &#1; <br>")
+    + b"<script>",
+    "doctype": b'\n<!DOCTYPE rss [<!ENTITY b SYSTEM "file:///etc/passwd">]>'
+    + _FEED.replace(b"&amp;", b"&b; <itunes:author odd:a='1'>"),
+    "damaged": b"\n<?xml version='1.0'?>" + _FEED.replace(b"</title><item>", b"<i></title><item>"),
+    "twice": b"\n" + _FEED.replace(b"<rss ", b"<rss xmlns:a='b' xmlns:a='c' "),
+    "utf16": b"\n" + ("<?xml version='1.0' encoding='utf-16'?>" + _FEED.decode()).encode("utf-16"),
+    "latin1": b"\n<?xml version='1.0' encoding='ISO-8859-1'?>" + _FEED.replace(b"Low", b"L\xf6w"),
+    "atom": b"\n<feed xmlns='http://www.w3.org/2005/Atom'><entry><id>1</id></entry></feed>",
+    "page": b"text/html\n<!DOCTYPE html><html><title><rss></title><p>x</html>",
+}
 RANGES: Mapping[str, bytes] = {
     "simple": b"GET 1000 1700000000\nrange: bytes=0-99\nbytes=5-",
     "suffix": b"GET 50 1700000000\nrange: bytes=-10\nbytes=-0\nbytes=--1\nBytes = 1-2",
@@ -228,6 +247,7 @@ def write(folder: Path) -> None:
     """Write every seed into its target's folder."""
     seeds = {
         "chapters": CHAPTERS,
+        "feeds": FEEDS,
         "folders": FOLDERS,
         "probe": probe_seeds(),
         "ranges": RANGES,

@@ -6,6 +6,7 @@ CORPUS = Path(__file__).parent / "corpus"
 # Each target, and the packages whose branches guide it.
 INSTRUMENTED = {
     "chapters": ("podhost.formats",),
+    "feeds": ("podhost.formats",),
     "folders": ("podhost.formats", "podhost.folders", "yaml"),
     "probe": ("podhost.formats", "mutagen"),
     "ranges": ("podhost.web.responses",),

@@ -1161,6 +1161,22 @@ def test_transcripts_come_as_forms_or_bare(
     assert alice.get(f"{EPISODES}/{made['id']}").json()["transcripts"] == []
 
 
+# The doctor
+
+
+def test_the_doctor_says_what_is_wrong_with_a_feed(
+    alice: Program, show: dict[str, Any], mp3: Path, instance: Instance
+) -> None:
+    path = f"{SHOWS}/tide-tables/doctor"
+    assert [each["rule"] for each in alice.get(path).json()["findings"]] == ["feed-waiting"]
+    run_due_jobs(instance)
+    told = alice.get(path).json()
+    assert (told["subject"], told["errors"], told["warnings"]) == ("Tide Tables", 0, 1)
+    assert told["findings"][0]["rule"] == "episodes-none"
+    assert told["findings"][0]["place"] == "the show"
+    assert_error(alice.get(f"{SHOWS}/nothing/doctor"), 404)
+
+
 # The worker
 
 

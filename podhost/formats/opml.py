@@ -1,0 +1,76 @@
+"""Lists of feeds in OPML, as podcast apps and hosts export them; it fetches none of them.
+
+Source: OPML 2.0. Outlines may be nested; an address that is named twice counts once.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from lxml import etree
+
+from podhost.errors import Invalid
+from podhost.formats.rss_import_fields import one_line
+
+MAX_BYTES = 5_000_000
+MAX_FEEDS = 1_000
+_OPENING = re.compile(
+    rb"\A(?:\xef\xbb\xbf)?(?:\s+|<\?.*?\?>|<!--.*?-->)*+<opml[\s>]", re.DOTALL | re.IGNORECASE
+)
+_MAX_PROLOG_BYTES = 10_000
+_MAX_URL_CHARS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFeed:
+    """A feed of the list: its address as it is written there, and its name, which may be ""."""
+
+    url: str
+    title: str = ""
+
+
+def is_opml(data: bytes) -> bool:
+    """Whether the document begins as OPML does."""
+    return _OPENING.match(data[:_MAX_PROLOG_BYTES]) is not None
+
+
+def read_opml(data: bytes) -> list[ListedFeed]:
+    """Give the feeds of a list in its order.
+
+    Raises Invalid with a sentence for what is no OPML, for a list without feeds and for one with
+    more than 1,000. Entities are never expanded, and nothing that the list names is read.
+    """
+    if len(data) > MAX_BYTES:
+        raise Invalid("This OPML list is larger than 5 MB.")
+    feeds: dict[str, ListedFeed] = {}
+    for element in _root(data).iter():
+        if not isinstance(element.tag, str) or element.tag.lower() != "outline":
+            continue
+        values = {str(name).lower(): str(value) for name, value in element.attrib.items()}
+        url = values.get("xmlurl", "").strip()
+        if url and len(url) <= _MAX_URL_CHARS:
+            title = one_line(values.get("title", "") or values.get("text", ""))
+            feeds.setdefault(url, ListedFeed(url, title))
+    if not feeds:
+        raise Invalid("This OPML list names no feeds: none of its outlines has an xmlUrl.")
+    if len(feeds) > MAX_FEEDS:
+        raise Invalid(f"This OPML list names {len(feeds)} feeds; {MAX_FEEDS} are read at once.")
+    return list(feeds.values())
+
+
+def _root(data: bytes) -> Any:
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    try:
+        root = etree.fromstring(data, parser)
+    except (etree.XMLSyntaxError, ValueError):
+        raise Invalid("This OPML list is damaged: its XML cannot be read.") from None
+    if not isinstance(root.tag, str) or root.tag.lower() != "opml":
+        raise Invalid("This is no OPML list.")
+    return root

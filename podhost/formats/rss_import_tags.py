@@ -1,0 +1,195 @@
+"""Tags that shows and episodes share, from foreign feeds into values, and those kept verbatim.
+
+It knows the podcast namespace and inline chapters; RSS and iTunes tags are read beside it.
+"""
+
+import copy
+import re
+from typing import Any
+
+from lxml import etree
+
+from podhost.formats.chapters import Chapter
+from podhost.formats.feed_xml import name_of, text_of
+from podhost.formats.imported import (
+    ImportedLink,
+    ImportedPerson,
+    ImportedSoundbite,
+    ImportedTag,
+    ImportedTranscript,
+)
+from podhost.formats.rss_import_fields import Fields, kept, meant_url, one_line
+from podhost.formats.text import truncate_text
+
+# The namespace's limit for names and labels.
+_LABEL_CHARS = 128
+_MAX_DEPTH = 8
+
+
+def _words(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+# Read into fields, or written anew by podhost itself.
+_REPLACED = _words(
+    "title link description language copyright managingEditor webMaster pubDate lastBuildDate"
+    " generator docs ttl image cloud rating textInput skipHours skipDays item guid enclosure"
+    " content:encoded dc:language dc:date dc:creator dc:title atom:link atom:updated"
+    " atom:published atom:title atom:id googleplay:image googleplay:explicit googleplay:author"
+    " itunes:title itunes:image itunes:explicit itunes:author itunes:type itunes:category"
+    " itunes:owner itunes:complete itunes:block itunes:new-feed-url itunes:duration itunes:episode"
+    " itunes:season itunes:episodeType psc:chapters feedburner:origEnclosureLink"
+)
+# Nobody reads these any more, or they lead back to the old host.
+_OBSOLETE = _words(
+    "category comments author source itunes:subtitle itunes:summary itunes:keywords itunes:order"
+    " itunes:isClosedCaptioned googleplay:category googleplay:description googleplay:email"
+    " googleplay:owner googleplay:block media:content media:player feedburner:origLink"
+    " feedburner:info feedburner:feedFlare feedburner:emailServiceId feedburner:feedburnerHostname"
+    " feedburner:browserFriendly sy:updatePeriod sy:updateFrequency slash:comments"
+    " wfw:commentRss podcast:images podcast:previousUrl"
+)
+_PODCAST_FIELDS = _words(
+    "podcast:guid podcast:locked podcast:medium podcast:person podcast:transcript"
+    " podcast:chapters podcast:soundbite podcast:funding podcast:license podcast:season"
+    " podcast:episode"
+)
+_NPT = re.compile(r"(?:(?:([0-9]{1,4}):)?([0-9]{1,4}):)?([0-9]{1,6})(?:\.([0-9]{1,9}))?", re.ASCII)
+_SECONDS = re.compile(r"[0-9]{1,7}(?:\.[0-9]{1,12})?", re.ASCII)
+
+
+def people(fields: Fields) -> tuple[ImportedPerson, ...]:
+    """The podcast:person tags with a name."""
+    return kept(fields.all("podcast:person"), lambda element: _person(fields, element))
+
+
+def transcripts(fields: Fields) -> tuple[ImportedTranscript, ...]:
+    """The podcast:transcript tags with an address."""
+    return kept(fields.all("podcast:transcript"), lambda element: _transcript(fields, element))
+
+
+def funding(fields: Fields) -> tuple[ImportedLink, ...]:
+    """The podcast:funding tags with an address."""
+    links = (_link(fields, element) for element in fields.all("podcast:funding"))
+    return tuple(link for link in links if link.url)
+
+
+def license_of(fields: Fields) -> ImportedLink | None:
+    """The first podcast:license."""
+    found = [_link(fields, element) for element in fields.all("podcast:license")]
+    return next((link for link in found if link.url or link.text), None)
+
+
+def soundbites(fields: Fields) -> tuple[ImportedSoundbite, ...]:
+    """The podcast:soundbite tags with times that are numbers."""
+    return kept(fields.all("podcast:soundbite"), lambda element: _soundbite(fields, element))
+
+
+def inline_chapters(fields: Fields) -> tuple[Chapter, ...]:
+    """The Podlove Simple Chapters inside the item, as they are; times are not fitted to audio."""
+    elements = [child for chapters in fields.all("psc:chapters") for child in chapters]
+    named = [child for child in elements if isinstance(child.tag, str)]
+    return kept(named, lambda element: _chapter(fields, element))
+
+
+def other_podcast_tags(fields: Fields) -> tuple[ImportedTag, ...]:
+    """The podcast tags that have no field of their own, whole, in the order of the feed."""
+    names = [name for name in fields.names() if name.startswith("podcast:")]
+    return tuple(
+        _whole(element, _MAX_DEPTH)
+        for name in names
+        if name not in _PODCAST_FIELDS and name not in _OBSOLETE
+        for element in fields.all(name)
+    )
+
+
+def unknown_xml(fields: Fields) -> tuple[str, ...]:
+    """The tags that podhost does not know, each as XML that stands for itself."""
+    return tuple(
+        _verbatim(element)
+        for name in fields.names()
+        if not name.startswith("podcast:") and name not in _REPLACED and name not in _OBSOLETE
+        for element in fields.all(name)
+    )
+
+
+def obsolete_names(fields: Fields) -> list[str]:
+    """The names of tags that are there and that nobody reads any more, each as often as it is."""
+    return [name for name in fields.names() if name in _OBSOLETE for _ in fields.all(name)]
+
+
+def _person(fields: Fields, element: Any) -> ImportedPerson | None:
+    name = truncate_text(one_line(text_of(element)), _LABEL_CHARS)
+    if not name:
+        fields.note("A person has no name.", "They are left out.")
+        return None
+    return ImportedPerson(
+        name=name,
+        role=one_line(element.get("role", "")).lower() or "host",
+        group=one_line(element.get("group", "")).lower() or "cast",
+        url=fields.url(element.get("href", "").strip()),
+        image_url=fields.url(element.get("img", "").strip()),
+    )
+
+
+def _transcript(fields: Fields, element: Any) -> ImportedTranscript | None:
+    url = fields.url(element.get("url", "").strip())
+    if url is None:
+        return None
+    return ImportedTranscript(
+        url=url,
+        mime_type=element.get("type", "").strip().lower(),
+        language=element.get("language", "").strip() or None,
+        rel=element.get("rel", "").strip() or None,
+    )
+
+
+def _link(fields: Fields, element: Any) -> ImportedLink:
+    text = truncate_text(one_line(text_of(element)), _LABEL_CHARS)
+    return ImportedLink(fields.url(element.get("url", "").strip()), text)
+
+
+def _soundbite(fields: Fields, element: Any) -> ImportedSoundbite | None:
+    start, duration = (element.get(name, "").strip() for name in ("startTime", "duration"))
+    if not (_SECONDS.fullmatch(start) and _SECONDS.fullmatch(duration)):
+        fields.note("A soundbite has no times.", "It is left out.", f"{start} {duration}")
+        return None
+    title = truncate_text(one_line(text_of(element)), _LABEL_CHARS)
+    return ImportedSoundbite(round(float(start) * 1000), round(float(duration) * 1000), title)
+
+
+def _chapter(fields: Fields, element: Any) -> Chapter | None:
+    """One psc:chapter; its start is Normal Play Time (RFC 2326 3.6)."""
+    start = element.get("start", "").strip()
+    match = _NPT.fullmatch(start)
+    if match is None:
+        fields.note("A chapter's start is no time.", "The chapter is left out.", start)
+        return None
+    hours, minutes, seconds = (int(match[number] or 0) for number in (1, 2, 3))
+    milliseconds = int((match[4] or "0").ljust(3, "0")[:3])
+    return Chapter(
+        start_ms=((hours * 60 + minutes) * 60 + seconds) * 1000 + milliseconds,
+        title=truncate_text(one_line(element.get("title", "")), _LABEL_CHARS),
+        url=meant_url(element.get("href", ""), fields.base_url),
+        image_url=meant_url(element.get("image", ""), fields.base_url),
+    )
+
+
+def _whole(element: Any, depth: int) -> ImportedTag:
+    """The tag and what is in it; the text of one with tags inside is what stands before them."""
+    children = [child for child in element if isinstance(child.tag, str)] if depth else []
+    text = (element.text or "") if children else text_of(element)
+    return ImportedTag(
+        name=name_of(element),
+        text=text.strip(),
+        attributes={str(name): str(value) for name, value in element.attrib.items()},
+        children=tuple(_whole(child, depth - 1) for child in children),
+    )
+
+
+def _verbatim(element: Any) -> str:
+    # On a copy, the declarations of the whole feed are not repeated in each tag.
+    alone = copy.deepcopy(element)
+    alone.tail = None
+    etree.cleanup_namespaces(alone)
+    return str(etree.tostring(alone, encoding="unicode"))
