@@ -136,6 +136,31 @@ class ShowList(msgspec.Struct, kw_only=True):
     next: str | None
 
 
+class HubAnswer(msgspec.Struct, kw_only=True):
+    """Somebody who is told of changes, and what is known there.
+
+    `kind` is websub, podping or podcast_index. `status` is none (nothing was to be told yet),
+    waiting, told, failing (it is tried again) or given_up (until the feed changes); `last_status`
+    is the HTTP status of its last answer.
+    """
+
+    url: str
+    kind: str
+    status: str
+    last_sent_at: datetime | None
+    tried_at: datetime | None
+    last_status: int | None
+    error: str | None
+    snapshot_version: int | None
+
+
+class HubList(msgspec.Struct, kw_only=True):
+    """Everybody who is told of a show's changes; `snapshot_version` is that of its feed now."""
+
+    hubs: list[HubAnswer]
+    snapshot_version: int | None
+
+
 def episode_answer(
     show: Show, episode: Episode, base_url: str, *, warnings: Sequence[str] = ()
 ) -> EpisodeAnswer:

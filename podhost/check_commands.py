@@ -12,9 +12,9 @@ from podhost.checks import Progress, check_instance
 from podhost.cli_options import opened, print_json, progress, settings_from
 from podhost.config import Settings
 from podhost.doctor import diagnose_address, diagnose_body, feed_body
-from podhost.feeds import Site
 from podhost.fetching import Fetcher, instance_fetcher
 from podhost.formats.doctor_rules import Finding
+from podhost.hubs import site_of
 from podhost.instance import Instance, utc_now
 from podhost.shows import get_show
 
@@ -87,8 +87,7 @@ def check_stored(
         return Checked(problems=problems, checked=checked, feed=None)
     with instance.database.read() as session:
         show = get_show(session, show_slug)
-        site = Site(instance.base_url, instance.settings.hubs)
-        title, body = show.title, feed_body(session, show, site)
+        title, body = show.title, feed_body(session, show, site_of(instance))
     fetcher = _fetcher(instance.settings, instance.base_url) if is_live else None
     feed = diagnose_body(title, body, now=instance.now(), fetcher=fetcher, newest=newest)
     if fetcher is not None:

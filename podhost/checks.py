@@ -15,6 +15,7 @@ from podhost.artwork import storage_key
 from podhost.audio import enclosure_url
 from podhost.errors import NotFound, PodhostError
 from podhost.feeds import find_snapshot, published_episodes, snapshot_body
+from podhost.hubs import TELL_HUB, hub_problems, list_hubs
 from podhost.instance import Instance
 from podhost.jobs import list_failed
 from podhost.models import Artwork, Audio, Chapter, Credit, Episode, Show, Transcript
@@ -48,6 +49,7 @@ def check_instance(
     for show in shows:
         problems += _settled(partial(_feed_problems, instance, show), patience_seconds)
         problems += _artwork_problems(instance, show)
+        problems += _hub_problems(instance, show)
     files = list(_stored_files(instance, [show.id for show in shows]))
     total = sum(size_bytes for _, _, size_bytes, _ in files)
     done = 0
@@ -143,6 +145,12 @@ def _artwork_problems(instance: Instance, show: Show) -> Iterator[str]:
             yield from _file_problems(instance.storage, "Artwork", key, size_bytes, None)
 
 
+def _hub_problems(instance: Instance, show: Show) -> list[str]:
+    hubs = list_hubs(instance.settings, instance.base_url)
+    with instance.database.read() as session:
+        return hub_problems(session, show, hubs)
+
+
 def _stored_files(instance: Instance, show_ids: list[str]) -> Iterator[tuple[str, str, int, str]]:
     with instance.database.read() as session:
         audio = session.execute(
@@ -190,7 +198,8 @@ def _general_problems(instance: Instance) -> Iterator[str]:
     for key in sweep.find_orphans(instance.database, instance.storage, now=instance.now()):
         yield f"{key} is in the storage, and no row knows it; the sweep will remove it."
     with instance.database.read() as session:
-        for job in list_failed(session):
+        # Hubs that were given up are named with their shows.
+        for job in (job for job in list_failed(session) if job.kind != TELL_HUB):
             yield f"The job {job.kind} for {job.key} gave up: {job.error}"
         due = session.scalars(
             select(Episode).where(

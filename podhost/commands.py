@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from podhost import accounts, fields, worker
+from podhost import accounts, fields, hubs, worker
 from podhost.answers import EpisodeAnswer, ShowAnswer, episode_answer, show_answer, show_answers
 from podhost.artwork import add_artwork
 from podhost.audio import prepare_audio_file
@@ -131,7 +131,7 @@ def feed_of(instance: Instance, show_slug: str) -> bytes:
         if snapshot is not None:
             return snapshot_body(snapshot)
         # Another worker has the job in hand.
-        return render_show(session, show, worker.site_of(instance))
+        return render_show(session, show, hubs.site_of(instance))
 
 
 def export_folder(
@@ -144,7 +144,7 @@ def export_folder(
         instance.storage,
         show_slug,
         folder,
-        site=worker.site_of(instance),
+        site=hubs.site_of(instance),
         now=instance.now(),
         with_audio=with_audio,
         progress=progress,

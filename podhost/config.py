@@ -207,7 +207,32 @@ SETTINGS: tuple[Setting, ...] = (
         "hubs",
         _web_urls,
         "",
-        "WebSub hubs that feeds name, separated by spaces.",
+        "WebSub hubs that feeds name and that are told of changes, separated by spaces.",
+    ),
+    Setting(
+        "podping_token",
+        _token,
+        "",
+        "Token of the Podping service; with it, Podping is told of changes, and feeds say so.",
+        is_secret=True,
+    ),
+    Setting(
+        "podping_url",
+        _whole_url,
+        "https://podping.cloud/",
+        "Address of the Podping service; another one for a service of your own.",
+    ),
+    Setting(
+        "notify_podcast_index",
+        _switch,
+        "off",
+        "on: Podcast Index is told of changes; that needs no token.",
+    ),
+    Setting(
+        "podcast_index_url",
+        _whole_url,
+        "https://api.podcastindex.org/api/1.0/hub/pubnotify",
+        "Where Podcast Index is told; another address for a mirror.",
     ),
     Setting(
         "fetch_allowed",
@@ -318,6 +343,10 @@ class Settings:
     port: int
     trusted_proxies: tuple[str, ...]
     hubs: tuple[str, ...]
+    podping_token: str
+    podping_url: str
+    notify_podcast_index: bool
+    podcast_index_url: str
     fetch_allowed: tuple[str, ...]
     static_edge: bool
     max_upload_mb: int

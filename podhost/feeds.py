@@ -43,11 +43,13 @@ class Site:
 
     base_url: str
     hubs: tuple[str, ...] = ()
+    uses_podping: bool = False
 
     @property
     def made_with(self) -> str:
         """Kept with each snapshot: a feed made with something else must be rendered again."""
-        return " ".join([__version__, self.base_url, *self.hubs])
+        podping = ["podping"] if self.uses_podping else []
+        return " ".join([__version__, self.base_url, *self.hubs, *podping])
 
 
 def render_show(session: Session, show: Show, site: Site) -> bytes:
@@ -209,6 +211,8 @@ def _feed_show(show: Show, hosts: Sequence[Credit], site: Site) -> FeedShow:
         owner_name=show.owner_name,
         owner_email=show.owner_email,
         hub_urls=site.hubs,
+        # Nobody is told of a blocked show.
+        uses_podping=site.uses_podping and not show.is_blocked,
         new_feed_url=show.new_feed_url,
         is_blocked=show.is_blocked,
         is_complete=show.is_complete,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import ColumnElement, and_, delete, func, not_, or_, select, text, update
 from sqlalchemy.orm import Session
 
+from podhost.errors import PodhostError
 from podhost.models import Job
 
 if TYPE_CHECKING:
@@ -28,6 +29,18 @@ _LONGEST_LEASE = LEASE + timedelta(minutes=10)
 _OUTAGE_BACKOFF = timedelta(seconds=30)
 MAX_ATTEMPTS = 12
 LONGEST_BACKOFF = timedelta(hours=1)
+
+
+class TryLater(PodhostError):
+    """Work raises it when it failed and is to be tried again, but not before `wait` has passed."""
+
+    def __init__(self, message: str, wait: timedelta = timedelta(0)) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+class GiveUp(PodhostError):
+    """Work raises it when it failed and trying again cannot help."""
 
 
 def enqueue(session: Session, kind: str, key: str, *, now: datetime, run_at: datetime) -> None:
@@ -117,14 +130,22 @@ def finish(session: Session, job: Job) -> None:
 
 
 def retry(
-    session: Session, job: Job, *, error: str, is_outage: bool = False, now: datetime
+    session: Session,
+    job: Job,
+    *,
+    error: str,
+    is_outage: bool = False,
+    is_final: bool = False,
+    wait: timedelta = timedelta(0),
+    now: datetime,
 ) -> None:
     """The work failed: try again later, each time after a longer wait; in the end give up.
 
-    With `is_outage` it is not the work's fault: it is tried again for as long as that takes.
-    What gave up stays in the table, with its error, until the same work is done well.
+    With `is_outage` it is not the work's fault: it is tried again for as long as that takes; with
+    `is_final` it is given up at once. `wait` is the shortest time until the next try. What gave up
+    stays in the table, with its error, until the same work is done well.
     """
-    if job.attempts >= MAX_ATTEMPTS and not is_outage:
+    if is_final or (job.attempts >= MAX_ATTEMPTS and not is_outage):
         # One line for each work, however often it is tried anew.
         clear_failed(session, job.kind, job.key)
         session.execute(
@@ -137,6 +158,7 @@ def retry(
     attempts = job.attempts
     if is_outage:
         backoff, attempts = min(backoff, _OUTAGE_BACKOFF), attempts - 1
+    backoff = max(backoff, wait)
     waiting = select(Job.id).where(
         Job.kind == job.kind, Job.key == job.key, Job.status == "waiting"
     )

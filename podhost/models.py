@@ -400,6 +400,31 @@ class Snapshot(Base):
     rendered_at: Mapped[datetime]
 
 
+class HubState(Base):
+    """What a hub or directory has been told of a show's feed, and what it said to that."""
+
+    __tablename__ = "hub_states"
+
+    show_id: Mapped[str] = mapped_column(
+        ForeignKey("shows.id", ondelete="CASCADE"), primary_key=True
+    )
+    # Its address, as the settings have it.
+    hub: Mapped[str] = mapped_column(Text, primary_key=True)
+    # When the first change was stored that it has not been told of; None: there is none, or it was
+    # given up.
+    waits_since: Mapped[datetime | None]
+    # It is not to be asked again before.
+    not_before: Mapped[datetime | None]
+    tried_at: Mapped[datetime | None]
+    last_sent_at: Mapped[datetime | None]
+    # Of its last answer, also of one that refuses; None: there was no answer.
+    last_status: Mapped[int | None]
+    # Why the last try failed, as a sentence.
+    error: Mapped[str | None] = mapped_column(Text)
+    # The version that it was told of last.
+    snapshot_version: Mapped[int | None]
+
+
 class Change(Base):
     """A line of the change log that every serving process follows to drop what it has in memory.
 

@@ -10,16 +10,18 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy.orm import Session
 
-from podhost import edge, edge_walk, jobs, sweep
+from podhost import edge, edge_walk, hubs, jobs, sweep
 from podhost.artwork import add_artwork, discard_artwork, prepare_placeholder
 from podhost.errors import PodhostError, Unavailable
-from podhost.feeds import Site, compress_feed, render_show, store_snapshot
+from podhost.feeds import compress_feed, render_show, store_snapshot
+from podhost.fetching import Fetcher, instance_fetcher
 from podhost.instance import Instance
 from podhost.models import Episode, Job, Show
 from podhost.publishing import PUBLISH_EPISODE, publish_due_episode
@@ -29,18 +31,17 @@ log = logging.getLogger(__name__)
 
 # How soon a worker sees a job that another process enqueued.
 IDLE_SECONDS = 0.2
+# Pings wait for seconds in any case.
+_IDLE_PINGS_SECONDS = 1.0
+# Who is asked at the end of the worker gets so long to answer; the next worker asks again.
+_LAST_PING_SECONDS = 2.0
 SWEEP_EVERY = timedelta(seconds=30)
 _COMPLAINT_SECONDS = 60.0
 _MOST_COMPLAINTS = 1000
 
 
-def site_of(instance: Instance) -> Site:
-    """What feeds say that is not in the rows."""
-    return Site(instance.base_url, instance.settings.hubs)
-
-
 def _render(instance: Instance, show_id: str) -> None:
-    site = site_of(instance)
+    site = hubs.site_of(instance)
     _ensure_artwork(instance, show_id)
     with instance.database.read() as session:
         show = session.get(Show, show_id)
@@ -53,9 +54,11 @@ def _render(instance: Instance, show_id: str) -> None:
     with instance.database.write() as session:
         lock_show(session, show_id)
         show = session.get_one(Show, show_id)
-        store_snapshot(
+        if store_snapshot(
             session, show, body, body_gzip, show_version=version, site=site, now=instance.now()
-        )
+        ):
+            told = hubs.list_hubs(instance.settings, instance.base_url)
+            hubs.announce(session, show, told, now=instance.now())
 
 
 def _ensure_artwork(instance: Instance, show_id: str) -> None:
@@ -85,8 +88,10 @@ def _publish(instance: Instance, episode_id: str) -> None:
         publish_due_episode(session, episode, now=instance.now())
 
 
+Jobs = Mapping[str, Callable[[Instance, str], None]]
+
 # Each takes the instance and the job's key, and may be run again at any time.
-JOBS: dict[str, Callable[[Instance, str], None]] = {
+JOBS: Jobs = {
     RENDER_SHOW: _render,
     PUBLISH_EPISODE: _publish,
     **edge.JOBS,
@@ -97,22 +102,29 @@ LATER_JOBS = edge.LATER_JOBS
 
 def run_next_job(instance: Instance, *, owner: str) -> bool:
     """Do one job that is due; False when there is none. A failure is kept with the job."""
+    return _run_next(instance, (JOBS, LATER_JOBS), owner)
+
+
+def run_next_ping(instance: Instance, fetcher: Fetcher, *, owner: str) -> bool:
+    """Tell one hub that is to be told now; False when there is none. It may take seconds."""
+    pings: Jobs = {hubs.TELL_HUB: partial(hubs.tell_hub, fetcher=fetcher)}
+    return _run_next(instance, (pings,), owner)
+
+
+def _run_next(instance: Instance, queues: Sequence[Jobs], owner: str) -> bool:
+    """Do one job that is due, of the first queue that has one."""
     with instance.database.write() as session:
-        job = _claim(session, JOBS, owner, instance.now()) or _claim(
-            session, LATER_JOBS, owner, instance.now()
-        )
+        for known in queues:
+            if job := _claim(session, known, owner, instance.now()):
+                break
     if job is None:
         return False
     try:
         with _renewing(instance, job):
-            (JOBS | LATER_JOBS)[job.kind](instance, job.key)
+            known[job.kind](instance, job.key)
     except Exception as error:
-        sentence = error.message if isinstance(error, PodhostError) else repr(error)
-        # A disk that is full or gone is no fault of the work either.
-        is_outage = isinstance(error, (Unavailable, OSError))
         _complaints.say("a job failed", error, job=job.kind, key=job.key)
-        with instance.database.write() as session:
-            jobs.retry(session, job, error=sentence, is_outage=is_outage, now=instance.now())
+        _keep_failure(instance, job, error)
     else:
         with instance.database.write() as session:
             jobs.finish(session, job)
@@ -120,12 +132,29 @@ def run_next_job(instance: Instance, *, owner: str) -> bool:
     return True
 
 
+def _keep_failure(instance: Instance, job: Job, error: Exception) -> None:
+    with instance.database.write() as session:
+        jobs.retry(
+            session,
+            job,
+            error=error.message if isinstance(error, PodhostError) else repr(error),
+            # A disk that is full or gone is no fault of the work either.
+            is_outage=isinstance(error, (Unavailable, OSError)),
+            is_final=isinstance(error, jobs.GiveUp),
+            wait=error.wait if isinstance(error, jobs.TryLater) else timedelta(0),
+            now=instance.now(),
+        )
+
+
 def _claim(session: Session, kinds: Iterable[str], owner: str, now: datetime) -> Job | None:
     return jobs.claim(session, kinds=tuple(kinds), owner=owner, now=now)
 
 
 def run_due_jobs(instance: Instance) -> int:
-    """Do everything that is due now, in this process; how many jobs that were."""
+    """Do everything that is due now, in this process; how many jobs that were.
+
+    Hubs are left to a worker: nobody is to wait for them.
+    """
     owner = worker_name()
     count = 0
     while True:
@@ -140,14 +169,15 @@ def run_sweep(instance: Instance, *, is_first: bool = False) -> int:
 
     `is_first`: this worker has just started, and so has the newest address of the server.
     """
-    return sweep.enqueue_missed(
+    missed = sweep.enqueue_missed(
         instance.database,
-        site_of(instance),
+        hubs.site_of(instance),
         # Where the operator has set no address, it changes with the port, and a worker that
         # started before must not render the old one again.
         compare_site=instance.settings.has_own_base_url or is_first,
         now=instance.now(),
     )
+    return missed + hubs.enqueue_missed(instance)
 
 
 def run_worker(
@@ -163,6 +193,11 @@ def run_worker(
     is_first = True
     failures = 0
     leaps = _Leaps(next_sweep)
+    # Beside the jobs: a hub that does not answer must not hold up a feed.
+    pings = threading.Thread(
+        target=_tell_hubs, args=(instance, stop, longest_wait_seconds), name="hubs", daemon=True
+    )
+    pings.start()
     while not stop.is_set():
         try:
             now = instance.now()
@@ -191,6 +226,25 @@ def run_worker(
             continue
         if not did_work:
             stop.wait(IDLE_SECONDS)
+    pings.join(_LAST_PING_SECONDS)
+
+
+def _tell_hubs(instance: Instance, stop: threading.Event, longest_wait_seconds: float) -> None:
+    owner = worker_name()
+    failures = 0
+    # One for all: it takes a while to load the certificates.
+    with instance_fetcher(instance.settings, base_url=instance.base_url) as fetcher:
+        while not stop.is_set():
+            try:
+                did_work = run_next_ping(instance, fetcher, owner=owner)
+                failures = 0
+            except Exception as error:
+                failures = min(failures + 1, 10)
+                _complaints.say("no hub can be told; that is tried again", error)
+                stop.wait(min(2**failures, longest_wait_seconds))
+                continue
+            if not did_work:
+                stop.wait(_IDLE_PINGS_SECONDS)
 
 
 class _Leaps:

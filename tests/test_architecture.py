@@ -27,6 +27,7 @@ FLOORS = (
         "audio_sources",
         "edge",
         "edge_walk",
+        "hubs",
         "checks",
         "backup_archive",
         "backup_rows",

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from podhost import worker
+from podhost import hubs, worker
 from podhost.artwork import add_artwork, prepare_artwork
 from podhost.audio import prepare_audio_file
 from podhost.commands import publish_folder
@@ -78,7 +78,7 @@ def publish(instance: Instance, folder: Path) -> list[str]:
 
 def export(instance: Instance, target: Path, slug: str = "tide-tables", **options: Any) -> Exported:
     worker.run_due_jobs(instance)
-    site, now = worker.site_of(instance), instance.now()
+    site, now = hubs.site_of(instance), instance.now()
     return export_show(
         instance.database, instance.storage, slug, target, site=site, now=now, **options
     )

@@ -189,6 +189,8 @@ def show_tags(show: "FeedShow", trailers: Sequence["FeedEpisode"]) -> Iterator[T
         yield _trailer_tag(trailer)
     if show.is_blocked:
         yield Tag("podcast:block", "yes")
+    if show.uses_podping:
+        yield Tag("podcast:podping", None, {"usesPodping": "true"})
 
 
 def episode_tags(episode: "FeedEpisode") -> Iterator[Tag]:

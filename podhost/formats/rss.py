@@ -161,6 +161,7 @@ class FeedShow:
     new_feed_url: str | None = None
     is_blocked: bool = False
     is_complete: bool = False
+    uses_podping: bool = False
     verify_txt: tuple[str, str] | None = None
     generator: str = f"podhost/{__version__}"
 

@@ -13,7 +13,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from podhost import __version__, jobs
-from podhost.answers import Diagnosis, EpisodeAnswer, EpisodeList, ShowAnswer, ShowList
+from podhost.answers import (
+    Diagnosis,
+    EpisodeAnswer,
+    EpisodeList,
+    HubList,
+    ShowAnswer,
+    ShowList,
+)
 from podhost.episodes import STATUSES, EpisodeInput
 from podhost.formats.chapters import JSON_MIME_TYPE
 from podhost.instance import Instance
@@ -117,6 +124,13 @@ OPERATIONS: tuple[Operation, ...] = (
         summary="Give a show its artwork: square, 1400 pixels or more.",
         form=_ARTWORK,
         answer=ShowAnswer,
+    ),
+    Operation(
+        method="GET",
+        path=_SHOW + "/hubs",
+        handler=shows.get_hubs,
+        summary="Read which hubs and directories know the show's newest feed.",
+        answer=HubList,
     ),
     Operation(
         method="GET",

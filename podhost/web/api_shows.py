@@ -3,10 +3,12 @@
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from podhost.answers import ShowAnswer, ShowList, show_answer, show_answers
+from podhost.answers import HubList, ShowAnswer, ShowList, show_answer, show_answers
 from podhost.artwork import PreparedArtwork, add_artwork, find_artwork
 from podhost.errors import Conflict, Invalid
+from podhost.feeds import find_snapshot
 from podhost.fields import FieldErrors
+from podhost.hubs import hub_answers, list_hubs
 from podhost.intake import Intake
 from podhost.models import Artwork
 from podhost.shows import (
@@ -85,15 +87,26 @@ def put_show_artwork(call: Call) -> Response:
     return json_answer(changed)
 
 
+def get_hubs(call: Call, session: Session) -> Response:
+    """Who is told that the show's feed changed, and what became of it."""
+    show = call.show(session)
+    snapshot = find_snapshot(session, show)
+    hubs = list_hubs(call.instance.settings, call.instance.base_url)
+    told = HubList(
+        hubs=hub_answers(session, show, hubs),
+        snapshot_version=snapshot.version if snapshot is not None else None,
+    )
+    return json_answer(told)
+
+
 def get_doctor(call: Call, session: Session) -> Response:
     """What is wrong with the show's feed; nothing is read from the network."""
     # Loaded here, because nobody asks for it at first and it takes its time.
     from podhost.doctor import diagnose_body, feed_body
-    from podhost.feeds import Site
+    from podhost.hubs import site_of
 
-    show, instance = call.show(session), call.instance
-    site = Site(instance.base_url, instance.settings.hubs)
-    body = feed_body(session, show, site)
+    show = call.show(session)
+    body = feed_body(session, show, site_of(call.instance))
     return json_answer(diagnose_body(show.title, body, now=call.now()))
 
 

@@ -249,6 +249,11 @@ class _Collector:
         )
         shows = GaugeMetricFamily("podhost_shows", "Shows that are not deleted.")
         episodes = GaugeMetricFamily("podhost_published_episodes", "Episodes in feeds.")
+        failing = GaugeMetricFamily(
+            "podhost_hubs_failing",
+            "Shows of whose last change a hub or directory could not be told.",
+            labels=["hub"],
+        )
         try:
             counted = _count_rows(self._instance)
         except Unavailable:
@@ -261,7 +266,9 @@ class _Collector:
         late.add_metric([], counted.late_seconds)
         shows.add_metric([], counted.shows)
         episodes.add_metric([], counted.published_episodes)
-        yield from (up, jobs, late, shows, episodes)
+        for url, count in counted.failing_hubs.items():
+            failing.add_metric([url], count)
+        yield from (up, jobs, late, shows, episodes, failing)
 
 
 _SUMS = {
@@ -288,6 +295,7 @@ class _Counted(NamedTuple):
     late_seconds: float
     shows: int
     published_episodes: int
+    failing_hubs: dict[str, int]
 
 
 def _count_rows(instance: Instance) -> _Counted:
@@ -295,10 +303,15 @@ def _count_rows(instance: Instance) -> _Counted:
     published = select(func.count(Episode.id)).where(
         Episode.status == "published", Episode.deleted_at.is_(None)
     )
+    # Loaded when somebody asks: it brings with it all that renders feeds.
+    from podhost.hubs import count_failing, list_hubs
+
+    hubs = list_hubs(instance.settings, instance.base_url)
     with instance.database.read() as session:
         return _Counted(
             count_by_status(session),
             latest_seconds(session, instance.now()),
             session.scalar(shows) or 0,
             session.scalar(published) or 0,
+            count_failing(session, hubs),
         )

@@ -1,0 +1,359 @@
+"""Hubs and directories are told that a feed has new bytes; what they said is kept. It renders none.
+
+A ping is a job, enqueued in the transaction that stores the bytes. Bursts are joined: it waits
+until the feed has been left alone for a while. What a hub knows is a row, so a job that is done
+twice tells it once.
+"""
+
+import hashlib
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from podhost.answers import HubAnswer
+from podhost.config import Settings
+from podhost.errors import Forbidden, Invalid, Unavailable
+from podhost.feeds import Site
+from podhost.fetching import Fetched, Fetcher
+from podhost.instance import Instance
+from podhost.jobs import GiveUp, TryLater, enqueue
+from podhost.models import HubState, Job, Show, Snapshot
+from podhost.shows import feed_path, is_public
+from podhost.silence import Silence
+
+TELL_HUB = "tell_hub"
+WEBSUB, PODPING, PODCAST_INDEX = "websub", "podping", "podcast_index"
+# A burst of changes is over when nothing has changed for so long, and is told after so long at the
+# latest. Podping wants a feed at most once a minute.
+QUIET = timedelta(seconds=10)
+LONGEST_BURST = timedelta(minutes=1)
+PAUSE = timedelta(minutes=1)
+# Nobody is obeyed who asks for a longer pause.
+LONGEST_PAUSE = timedelta(days=1)
+# What was given up because nobody answered is told after so long, as other work is.
+AGAIN_AFTER = timedelta(hours=6)
+# A hub that took so long without an answer is not asked by every show in turn.
+_SILENT_SECONDS = 4.0
+_ASK_SILENT_AGAIN_SECONDS = 60.0
+_SECONDS = 10.0
+_MOST_ANSWER_BYTES = 100_000
+_TRY_LATER = frozenset({408, 425, 429})
+
+_silences: dict[str, Silence] = {}
+_silences_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """Somebody who wants to be told; `kind` says how: websub, podping or podcast_index."""
+
+    kind: str
+    url: str
+
+    def job_key(self, show_id: str) -> str:
+        """The key of the job that tells it of this show; addresses are too long for one."""
+        return f"{show_id} {hashlib.sha256(self.url.encode()).hexdigest()[:32]}"
+
+
+class _News(NamedTuple):
+    """What there is to tell, and when."""
+
+    feed_url: str
+    medium: str
+    version: int
+    due_at: datetime
+
+
+class _Said(NamedTuple):
+    """What came of a try; `status` None: no answer came. `error` is a sentence, or "" for none."""
+
+    status: int | None
+    error: str = ""
+    is_final: bool = False
+    wait: timedelta = timedelta(0)
+
+
+def list_hubs(settings: Settings, base_url: str) -> tuple[Hub, ...]:
+    """Everybody who is told. Nobody, while the feeds are not where the world could read them: a
+    laptop must not wake a thousand crawlers."""
+    if not is_public(base_url):
+        return ()
+    hubs = [Hub(WEBSUB, url) for url in settings.hubs]
+    if settings.podping_token:
+        hubs.append(Hub(PODPING, settings.podping_url))
+    if settings.notify_podcast_index:
+        hubs.append(Hub(PODCAST_INDEX, settings.podcast_index_url))
+    return tuple({hub.url: hub for hub in hubs}.values())
+
+
+def site_of(instance: Instance) -> Site:
+    """What feeds say that is not in the rows."""
+    told = list_hubs(instance.settings, instance.base_url)
+    uses_podping = any(hub.kind == PODPING for hub in told)
+    return Site(instance.base_url, instance.settings.hubs, uses_podping)
+
+
+def announce(session: Session, show: Show, hubs: Sequence[Hub], *, now: datetime) -> None:
+    """Have `hubs` told, soon, that the feed has new bytes; in the transaction that stores them.
+
+    The show's row must be locked by the caller. Nobody is told of blocked and deleted shows.
+    """
+    if show.is_blocked or show.deleted_at is not None:
+        return
+    for hub in hubs:
+        state = session.get(HubState, (show.id, hub.url))
+        if state is None:
+            session.add(HubState(show_id=show.id, hub=hub.url, waits_since=now))
+        elif state.waits_since is None:
+            state.waits_since = now
+        enqueue(session, TELL_HUB, hub.job_key(show.id), now=now, run_at=now + QUIET)
+
+
+def enqueue_missed(instance: Instance) -> int:
+    """Enqueue pings that are due by the rows and not in hand; how many. For the sweep.
+
+    Those are pings that were given up because the hub was away for too long, and those whose time
+    was set by a clock that has been set back since.
+    """
+    hubs = list_hubs(instance.settings, instance.base_url)
+    if not hubs:
+        return 0
+    now = instance.now()
+    with instance.database.read() as session:
+        is_in_hand = or_(
+            Job.status == "running",
+            and_(Job.status == "waiting", Job.run_at <= now + LONGEST_PAUSE),
+            and_(Job.status == "failed", Job.run_at > now - AGAIN_AFTER),
+        )
+        known = set(session.scalars(select(Job.key).where(Job.kind == TELL_HUB, is_in_hand)))
+        waiting = session.execute(
+            select(HubState.show_id, HubState.hub).where(HubState.waits_since.is_not(None))
+        )
+        by_url = {hub.url: hub for hub in hubs}
+        keys = {by_url[url].job_key(show_id) for show_id, url in waiting if url in by_url}
+    for key in sorted(keys - known):
+        with instance.database.write() as session:
+            enqueue(session, TELL_HUB, key, now=now, run_at=now)
+    return len(keys - known)
+
+
+def tell_hub(instance: Instance, key: str, fetcher: Fetcher) -> None:
+    """Tell one hub of one show's feed, if it does not know already; later, if it is too early.
+
+    The key is that of the job. It may be done again at any time.
+
+    Raises TryLater, GiveUp or Unavailable with a sentence when the hub could not be told.
+    """
+    show_id = key.partition(" ")[0]
+    hubs = list_hubs(instance.settings, instance.base_url)
+    hub = next((hub for hub in hubs if hub.job_key(show_id) == key), None)
+    if hub is None:
+        return
+    now = instance.now()
+    with instance.database.read() as session:
+        news = _find_news(session, show_id, hub, instance.base_url, now)
+    if news is None:
+        return
+    if news.due_at > now:
+        with instance.database.write() as session:
+            enqueue(session, TELL_HUB, key, now=now, run_at=news.due_at)
+        return
+    said = _ask(instance, hub, news, fetcher)
+    with instance.database.write() as session:
+        _keep(session, show_id, hub, news, said, now=instance.now())
+    if said.is_final:
+        raise GiveUp(said.error)
+    if said.error:
+        raise TryLater(said.error, said.wait)
+
+
+def _find_news(
+    session: Session, show_id: str, hub: Hub, base_url: str, now: datetime
+) -> _News | None:
+    show, snapshot = session.get(Show, show_id), session.get(Snapshot, show_id)
+    state = session.get(HubState, (show_id, hub.url))
+    if show is None or snapshot is None or state is None:
+        return None
+    if show.deleted_at is not None or show.is_blocked:
+        return None
+    if state.snapshot_version == snapshot.version:
+        return None
+    due_at = _due_at(state, snapshot, now)
+    return _News(base_url + feed_path(show), show.medium, snapshot.version, due_at)
+
+
+def _due_at(state: HubState, snapshot: Snapshot, now: datetime) -> datetime:
+    """When the burst is over and the hub may be asked. Dates that are too far ahead were written
+    by a clock that has been set back since, and count for nothing."""
+    began_at = state.waits_since or snapshot.rendered_at
+    over_at = min(snapshot.rendered_at + QUIET, began_at + LONGEST_BURST)
+    if over_at - now > LONGEST_BURST:
+        over_at = now
+    if state.not_before is None or state.not_before - now > LONGEST_PAUSE:
+        return over_at
+    return max(over_at, state.not_before)
+
+
+def _ask(instance: Instance, hub: Hub, news: _News, fetcher: Fetcher) -> _Said:
+    """Send one ping. Raises Unavailable without a try while the hub is known to be silent."""
+    silence = _silence_of(hub)
+    if not silence.may_ask():
+        raise Unavailable(f"{hub.url} does not answer; it is asked again soon.")
+    began_at = time.monotonic()
+    try:
+        fetched = _send(instance.settings, hub, news, fetcher)
+    except Unavailable as error:
+        # A refused connection fails at once, and holds nobody up.
+        if time.monotonic() - began_at >= _SILENT_SECONDS:
+            silence.noticed()
+        return _Said(None, f"{hub.url} could not be told: {error.message}")
+    except (Invalid, Forbidden) as error:
+        return _Said(None, f"{hub.url} could not be told: {error.message}", is_final=True)
+    silence.heard()
+    return _judge(hub, fetched, instance.now())
+
+
+def _send(settings: Settings, hub: Hub, news: _News, fetcher: Fetcher) -> Fetched:
+    query = {"url": news.feed_url}
+    headers = {}
+    if hub.kind == WEBSUB:
+        # How a publisher pings is left open by WebSub; public hubs agree on this form.
+        form = {"hub.mode": "publish", "hub.url": news.feed_url}
+        return fetcher.post(hub.url, form, seconds=_SECONDS)
+    if hub.kind == PODPING:
+        query |= {"reason": "update", "medium": news.medium}
+        headers["Authorization"] = settings.podping_token
+    url = f"{hub.url}?{urlencode(query)}"
+    return fetcher.get(url, headers=headers, max_bytes=_MOST_ANSWER_BYTES, seconds=_SECONDS)
+
+
+def _judge(hub: Hub, fetched: Fetched, now: datetime) -> _Said:
+    """What an answer means. Its body is not read: it may hold what we sent, and that a token."""
+    # A form that was sent on with one of these has arrived nowhere.
+    lost = [hop.status for hop in fetched.hops if hop.status in (302, 303)]
+    status = lost[0] if lost and hub.kind == WEBSUB else fetched.status
+    if 200 <= status < 300:
+        return _Said(status)
+    if status in _TRY_LATER or status >= 500:
+        wait = _retry_after(fetched.headers.get("retry-after", ""), now)
+        return _Said(status, f"{hub.url} answered {status}.", wait=wait)
+    hint = ""
+    if hub.kind == PODPING and status in (401, 403):
+        hint = " Look at the setting PODHOST_PODPING_TOKEN."
+    sentence = f"{hub.url} answered {status}; it is not asked again until the feed changes.{hint}"
+    return _Said(status, sentence, is_final=True)
+
+
+def _retry_after(value: str, now: datetime) -> timedelta:
+    """The pause that the header asks for, in seconds or as a date (RFC 9110 10.2.3)."""
+    try:
+        if value.isascii() and value.isdigit():
+            wait = timedelta(seconds=int(value[:9]))
+        else:
+            date = parsedate_to_datetime(value)
+            wait = (date if date.tzinfo else date.replace(tzinfo=UTC)) - now
+    except (ValueError, OverflowError):
+        return timedelta(0)
+    return max(timedelta(0), min(wait, LONGEST_PAUSE))
+
+
+def _keep(
+    session: Session, show_id: str, hub: Hub, news: _News, said: _Said, *, now: datetime
+) -> None:
+    state = session.get(HubState, (show_id, hub.url))
+    if state is None:
+        return
+    state.tried_at, state.last_status, state.error = now, said.status, said.error or None
+    if said.error:
+        state.not_before = now + said.wait if said.wait else None
+        if said.is_final:
+            state.waits_since = None
+        return
+    state.last_sent_at, state.snapshot_version = now, news.version
+    state.not_before = now + PAUSE
+    snapshot = session.get(Snapshot, show_id)
+    has_more = snapshot is not None and snapshot.version != news.version
+    state.waits_since = snapshot.rendered_at if snapshot is not None and has_more else None
+
+
+def _silence_of(hub: Hub) -> Silence:
+    with _silences_lock:
+        if hub.url not in _silences:
+            _silences[hub.url] = Silence(hub.url, _ASK_SILENT_AGAIN_SECONDS)
+        return _silences[hub.url]
+
+
+# What operators and programs are told
+
+
+def hub_answers(session: Session, show: Show, hubs: Sequence[Hub]) -> list[HubAnswer]:
+    """What each of `hubs` knows of the show's feed."""
+    keys = [hub.job_key(show.id) for hub in hubs]
+    in_hand = set(
+        session.scalars(
+            select(Job.key).where(
+                Job.kind == TELL_HUB, Job.key.in_(keys), Job.status.in_(("waiting", "running"))
+            )
+        )
+    )
+    states = {
+        state.hub: state
+        for state in session.scalars(select(HubState).where(HubState.show_id == show.id))
+    }
+    return [
+        _answer(hub, states.get(hub.url), is_in_hand=hub.job_key(show.id) in in_hand)
+        for hub in hubs
+    ]
+
+
+def _answer(hub: Hub, state: HubState | None, *, is_in_hand: bool) -> HubAnswer:
+    if state is None:
+        state = HubState()
+    if state.error:
+        status = "failing" if is_in_hand else "given_up"
+    elif is_in_hand:
+        status = "waiting"
+    else:
+        status = "told" if state.last_sent_at is not None else "none"
+    return HubAnswer(
+        url=hub.url,
+        kind=hub.kind,
+        status=status,
+        last_sent_at=state.last_sent_at,
+        last_status=state.last_status,
+        error=state.error,
+        snapshot_version=state.snapshot_version,
+        tried_at=state.tried_at,
+    )
+
+
+def hub_problems(session: Session, show: Show, hubs: Sequence[Hub]) -> list[str]:
+    """A sentence for each hub that could not be told of the show's last change, and was given up
+    for now."""
+    if show.is_blocked:
+        return []
+    return [
+        f"Feed of {show.slug!r}: a hub was not told of the last change. {answer.error}"
+        for answer in hub_answers(session, show, hubs)
+        if answer.status == "given_up"
+    ]
+
+
+def count_failing(session: Session, hubs: Sequence[Hub]) -> dict[str, int]:
+    """Of how many shows each of `hubs` could not be told at the last try, for the metrics."""
+    rows = session.execute(
+        select(HubState.hub, func.count())
+        .join(Show, Show.id == HubState.show_id)
+        .where(HubState.error.is_not(None), Show.deleted_at.is_(None), Show.is_blocked.is_(False))
+        .group_by(HubState.hub)
+    )
+    counts = {url: count for url, count in rows}
+    return {hub.url: counts.get(hub.url, 0) for hub in hubs}
