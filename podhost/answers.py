@@ -17,6 +17,24 @@ from podhost.episode_pages import ListedEpisode
 from podhost.episodes import episode_warnings, row_warnings
 from podhost.feeds import chapters_url
 from podhost.formats.doctor_rules import Finding
+from podhost.formats.feed_tags import stored_episode_tags, stored_show_tags
+from podhost.formats.tag_values import (
+    AlternateEnclosure,
+    Chat,
+    ContentLink,
+    EpisodeValue,
+    Funding,
+    License,
+    Location,
+    MediaRestriction,
+    PlatformBlock,
+    RemoteItem,
+    SocialInteract,
+    Soundbite,
+    Txt,
+    UpdateFrequency,
+    Value,
+)
 from podhost.models import Artwork, Audio, Credit, Episode, Show, Transcript
 from podhost.people import held_picture_url
 from podhost.shows import feed_path, show_warnings
@@ -75,6 +93,17 @@ class EpisodeAnswer(msgspec.Struct, kw_only=True):
     author: str | None
     link: str | None
     blocked: bool
+    episode_display: str | None
+    soundbites: tuple[Soundbite, ...]
+    txt: tuple[Txt, ...]
+    funding: tuple[Funding, ...]
+    location: tuple[Location, ...]
+    license: License | None
+    value: EpisodeValue | None
+    chat: Chat | None
+    social_interact: tuple[SocialInteract, ...]
+    alternate_enclosures: tuple[AlternateEnclosure, ...]
+    content_links: tuple[ContentLink, ...]
     url: str
     artwork_url: str | None
     people: list[PersonAnswer]
@@ -118,6 +147,24 @@ class ShowAnswer(msgspec.Struct, kw_only=True, rename={"show_type": "type"}):
     blocked: bool
     complete: bool
     new_feed_url: str | None
+    txt: tuple[Txt, ...]
+    funding: tuple[Funding, ...]
+    location: tuple[Location, ...]
+    license: License | None
+    value: Value | None
+    images: bool
+    artwork_alt: str | None
+    platform_blocks: tuple[PlatformBlock, ...]
+    update_frequency: UpdateFrequency | None
+    podroll: tuple[RemoteItem, ...]
+    publisher: RemoteItem | None
+    remote_items: tuple[RemoteItem, ...]
+    chat: Chat | None
+    social_interact: tuple[SocialInteract, ...]
+    inline_chapters: bool
+    spotify_limit: int | None
+    spotify_countries: tuple[str, ...]
+    media_restriction: MediaRestriction | None
     people: list[PersonAnswer]
     feed_url: str
     url: str
@@ -219,6 +266,7 @@ def _episode(
         author=episode.author,
         link=episode.link,
         blocked=episode.is_blocked,
+        **msgspec.structs.asdict(stored_episode_tags(episode.tags)),
         url=f"{base_url}/{show.slug}/episodes/{episode.slug}",
         artwork_url=artwork_url(base_url, artwork) if artwork is not None else None,
         people=people,
@@ -291,6 +339,7 @@ def _show(show: Show, credits: Sequence[Credit], episode_count: int, base_url: s
         blocked=show.is_blocked,
         complete=show.is_complete,
         new_feed_url=show.new_feed_url,
+        **msgspec.structs.asdict(stored_show_tags(show.tags)),
         people=[_person(credit, credit.artwork, base_url) for credit in credits],
         feed_url=base_url + feed_path(show),
         url=f"{base_url}/{show.slug}/",

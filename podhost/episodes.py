@@ -6,6 +6,7 @@ What is slow (files, probing) is done before, by `audio` and `artwork`; here are
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,15 @@ from podhost.chapter_pictures import add_chapter_pictures, named_picture, pictur
 from podhost.db import new_id
 from podhost.errors import Conflict, Gone, Invalid, NotFound
 from podhost.formats.chapters import Chapter, normalise_chapters
+from podhost.formats.feed_tags import (
+    EPISODE_TAGS,
+    check_soundbites,
+    episode_tag_warnings,
+    read_episode_tag,
+)
 from podhost.formats.markdown import render_notes
+from podhost.formats.tag_rules import LIST_MEDIUMS
+from podhost.formats.tag_values import EpisodeTagsInput
 from podhost.formats.text import LONGEST_GUID, is_guid, slugify
 from podhost.models import Artwork, Audio, Credit, Episode, EpisodeSlug, Show
 from podhost.models import Chapter as ChapterRow
@@ -43,7 +52,7 @@ class ChapterInput(msgspec.Struct, kw_only=True):
     hidden: bool = False
 
 
-class EpisodeInput(msgspec.Struct, kw_only=True):
+class EpisodeInput(EpisodeTagsInput, kw_only=True):
     """What a host may say of an episode; fields that are not given stay as they are."""
 
     title: str | UnsetType = UNSET
@@ -74,6 +83,7 @@ _READERS: dict[str, tuple[str, fields.Reader]] = {
     "author": ("author", fields.line_or_none),
     "link": ("link", fields.web_url),
     "blocked": ("is_blocked", fields.as_given),
+    **{name: (f"tags.{name}", partial(read_episode_tag, name)) for name in EPISODE_TAGS},
 }
 
 
@@ -118,6 +128,9 @@ def create_episode(
             episode.slug = _own_slug(session, show, given.slug)
         elif episode.title:
             episode.slug = _free_slug(session, show, slugify(episode.title, fallback="episode"))
+    if prepared is not None:
+        with errors.noting("soundbites"):
+            check_soundbites(episode.tags, prepared.probe.duration_ms)
     errors.raise_any()
     episode.notes_html = render_notes(episode.notes)
     session.add(episode)
@@ -151,6 +164,9 @@ def change_episode(
         if given.slug is not UNSET and given.slug != episode.slug:
             _rename(session, episode, given.slug)
             changed.add("slug")
+    with errors.noting("soundbites"):
+        if "tags.soundbites" in changed and episode.audio is not None:
+            check_soundbites(episode.tags, episode.audio.duration_ms)
     errors.raise_any()
     if "notes" in changed:
         episode.notes_html = render_notes(episode.notes)
@@ -268,7 +284,12 @@ def touch_episode(session: Session, episode: Episode, *, now: datetime) -> None:
 
 def episode_problems(episode: Episode) -> list[str]:
     """What keeps the episode from being published, each with what to do about it."""
-    return _audio_problems(episode.audio)
+    problems = _audio_problems(episode.audio)
+    if episode.show.medium in LIST_MEDIUMS:
+        problems.append(
+            f"The show is a list ({episode.show.medium}), which has no episodes of its own."
+        )
+    return problems
 
 
 def _audio_problems(audio: Audio | Row[Any] | None) -> list[str]:
@@ -289,6 +310,9 @@ def row_warnings(
     warnings = _audio_problems(audio)
     if audio is not None:
         warnings += audio.warnings
+    if episode.tags:
+        duration_ms = audio.duration_ms if audio is not None else None
+        warnings += episode_tag_warnings(episode.tags, episode.number, duration_ms)
     if len(episode.title) > 255:
         warnings.append("The title has more than 255 characters; the feed shows the first ones.")
     if show.show_type == "serial" and not episode.number and episode.episode_type == "full":

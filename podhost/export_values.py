@@ -4,9 +4,12 @@ It writes no file; names of files are given to it. `folders.values` is the way b
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import compress
+from typing import Any
 
 from podhost.episodes import list_chapters
 from podhost.folders.values import tag_chapters
+from podhost.formats.feed_tags import lies_inside, stored_episode_tags
 from podhost.formats.folder_addresses import (
     MOST_EARLIER,
     MOST_OLD_SLUGS,
@@ -49,6 +52,7 @@ def show_file(show: Show, credits: Sequence[Credit], pictures: Mapping[str, str]
         block=show.is_blocked,
         new_feed_url=show.new_feed_url,
         people=tuple(_person(credit, pictures) for credit in credits),
+        tags=show.tags or {},
     )
 
 
@@ -83,6 +87,7 @@ def episode_file(
         transcripts=tuple(transcripts),
         guests=tuple(_person(credit, pictures) for credit in guests),
         people=tuple(_person(credit, pictures) for credit in people),
+        tags=_tags(episode),
         notes=episode.notes,
     )
 
@@ -123,6 +128,16 @@ def has_own_chapters(episode: Episode) -> bool:
         # Probed by a version that did not say; an empty file does no harm.
         return True
     return list_chapters(episode) != tag_chapters(tags)
+
+
+def _tags(episode: Episode) -> Mapping[str, Any]:
+    """Its feed tags, but for soundbites that no file may name: they end after the audio does."""
+    tags = dict(episode.tags or {})
+    if "soundbites" in tags and episode.audio is not None:
+        found = stored_episode_tags(tags).soundbites
+        inside = [lies_inside(soundbite, episode.audio.duration_ms) for soundbite in found]
+        tags["soundbites"] = [*compress(tags["soundbites"], inside)]
+    return {name: value for name, value in tags.items() if value not in (None, [])}
 
 
 def _split(credits: Sequence[Credit]) -> tuple[Sequence[Credit], Sequence[Credit]]:

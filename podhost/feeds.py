@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from sqlalchemy import Row, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
@@ -19,16 +20,21 @@ from podhost import __version__
 from podhost.artwork import artwork_url
 from podhost.audio import enclosure_url
 from podhost.changes import record_change
+from podhost.episodes import list_chapters
+from podhost.formats.chapters import Chapter
+from podhost.formats.feed_tags import lies_inside, stored_episode_tags, stored_show_tags
 from podhost.formats.markdown import NotesGuest, render_guests_html
 from podhost.formats.rss import (
     FeedEpisode,
+    FeedImage,
     FeedPerson,
     FeedShow,
     FeedTranscript,
     render_feed,
     says_the_same,
 )
-from podhost.models import Credit, Episode, Show, Snapshot
+from podhost.formats.tag_values import NO_EPISODE_TAGS, EpisodeTags
+from podhost.models import Artwork, Audio, Credit, Episode, Show, Snapshot
 from podhost.people import list_credits, picture_url
 from podhost.shows import DEFAULT_CATEGORY, feed_path
 from podhost.transcripts import transcript_path
@@ -80,8 +86,14 @@ def published_episodes(session: Session, show: Show) -> Sequence[Episode]:
             joinedload(Episode.artwork),
             selectinload(Episode.credits).joinedload(Credit.artwork),
             selectinload(Episode.transcripts),
+            # Only a feed that says them needs them.
+            *([selectinload(Episode.chapters)] if _has_inline_chapters(show) else []),
         )
     ).all()
+
+
+def _has_inline_chapters(show: Show) -> bool:
+    return bool((show.tags or {}).get("inline_chapters"))
 
 
 def compress_feed(body: bytes) -> bytes:
@@ -216,6 +228,8 @@ def _feed_show(show: Show, hosts: Sequence[Credit], site: Site) -> FeedShow:
         new_feed_url=show.new_feed_url,
         is_blocked=show.is_blocked,
         is_complete=show.is_complete,
+        images=_images(show, show.artwork, site.base_url),
+        tags=stored_show_tags(show.tags),
     )
 
 
@@ -260,6 +274,33 @@ def _feed_episode(
         chapters_url=chapters_url(base_url, episode) if episode.chapters_changed_at else None,
         is_blocked=episode.is_blocked,
         author=episode.author,
+        images=_images(show, episode.artwork, base_url),
+        inline_chapters=_inline_chapters(show, episode),
+        tags=_episode_tags(episode, audio) if episode.tags else NO_EPISODE_TAGS,
+    )
+
+
+def _episode_tags(episode: Episode, audio: Audio) -> EpisodeTags:
+    """What the episode says and its audio bears out."""
+    tags = stored_episode_tags(episode.tags)
+    inside = [entry for entry in tags.soundbites if lies_inside(entry, audio.duration_ms)]
+    return msgspec.structs.replace(tags, soundbites=tuple(inside))
+
+
+def _images(show: Show, artwork: Artwork | None, base_url: str) -> tuple[FeedImage, ...]:
+    """The picture in every size, largest first, where the show wants that."""
+    if artwork is None or not (show.tags or {}).get("images"):
+        return ()
+    sizes = sorted((entry[0] for entry in artwork.sizes), reverse=True)
+    return tuple(FeedImage(artwork_url(base_url, artwork, size=size), size) for size in sizes)
+
+
+def _inline_chapters(show: Show, episode: Episode) -> tuple[Chapter, ...]:
+    # Podlove Simple Chapters knows no chapter without a title and none that is not listed.
+    if not _has_inline_chapters(show) or not episode.chapters_changed_at:
+        return ()
+    return tuple(
+        chapter for chapter in list_chapters(episode) if chapter.title and not chapter.is_hidden
     )
 
 

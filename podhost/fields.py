@@ -43,7 +43,7 @@ class FieldErrors:
         except ValueError as error:
             self.sentences[name] = str(error)
         except Invalid as error:
-            inner = {f"{name}.{key}": text for key, text in error.fields.items()}
+            inner = {_path(name, key): text for key, text in error.fields.items()}
             self.sentences.update(inner or {name: error.message})
 
     def raise_any(self) -> None:
@@ -58,8 +58,9 @@ def apply_given(
 ) -> tuple[set[str], FieldErrors]:
     """Put what was given onto `row`; fields that were not given stay as they are.
 
-    `readers` maps the given name to the row's attribute and the reader. Returns the names of the
-    attributes that really changed, and the errors so far.
+    `readers` maps the given name to the row's attribute and the reader; an attribute such as
+    "tags.funding" is one key of a JSON column, of which nothing is kept as None. Returns the names
+    of the attributes that really changed, and the errors so far.
     """
     errors = FieldErrors()
     changed: set[str] = set()
@@ -69,8 +70,8 @@ def apply_given(
             continue
         with errors.noting(name):
             kept = reader(value)
-            if getattr(row, attribute) != kept:
-                setattr(row, attribute, kept)
+            if _held(row, attribute) != kept:
+                _hold(row, attribute, kept)
                 changed.add(attribute)
     return changed, errors
 
@@ -89,10 +90,30 @@ def changed_fields(
         if value is msgspec.UNSET:
             continue
         with errors.noting(name):
-            if getattr(row, attribute) != reader(value):
+            if _held(row, attribute) != reader(value):
                 changed.append(name)
     errors.raise_any()
     return changed
+
+
+def _held(row: object, attribute: str) -> Any:
+    column, _, key = attribute.partition(".")
+    held = getattr(row, column)
+    return (held or {}).get(key) if key else held
+
+
+def _hold(row: object, attribute: str, value: Any) -> None:
+    column, _, key = attribute.partition(".")
+    if key:
+        # Another object, or the session would not see that it changed.
+        held = {**(getattr(row, column) or {}), key: value}
+        value = {name: kept for name, kept in held.items() if kept is not None} or None
+    setattr(row, column, value)
+
+
+def _path(name: str, key: str) -> str:
+    """The path to something inside the field `name`; `key` may say where by itself."""
+    return name + key if not key or key[0] in ".[" else f"{name}.{key}"
 
 
 def required_line(value: str) -> str:

@@ -162,6 +162,8 @@ class Show(Base):
     is_blocked: Mapped[bool] = mapped_column(default=False)
     is_complete: Mapped[bool] = mapped_column(default=False)
     new_feed_url: Mapped[str | None] = mapped_column(Text)
+    # What formats.feed_tags reads; None where there are none, so that nothing is decoded.
+    tags: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     artwork_id: Mapped[str | None] = mapped_column(ForeignKey("artwork.id"))
     # Rises with every change that a reader of the feed could see; a snapshot says which one it has.
     version: Mapped[int] = mapped_column(default=1)
@@ -213,6 +215,7 @@ class Episode(Base):
     # None: as the show says.
     explicit: Mapped[bool | None]
     is_blocked: Mapped[bool] = mapped_column(default=False)
+    tags: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     artwork_id: Mapped[str | None] = mapped_column(ForeignKey("artwork.id"))
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]

@@ -7,10 +7,10 @@ raises the show's version and enqueues its rendering.
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-import msgspec
 from msgspec import UNSET, UnsetType
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -19,10 +19,13 @@ from podhost import fields
 from podhost.changes import record_change
 from podhost.db import new_id
 from podhost.errors import Conflict, Gone, Invalid, NotFound
+from podhost.formats.feed_tags import SHOW_TAGS, read_show_tag
 from podhost.formats.podcast_namespace import podcast_guid
+from podhost.formats.tag_rules import LIST_MEDIUMS, MEDIUMS, one_of
+from podhost.formats.tag_values import ShowTagsInput
 from podhost.formats.text import slugify
 from podhost.jobs import enqueue
-from podhost.models import Artwork, Show, ShowSlug
+from podhost.models import Artwork, Episode, Show, ShowSlug
 from podhost.people import CreditInput, set_credits
 
 RENDER_SHOW = "render_show"
@@ -39,13 +42,11 @@ _RESERVED = """
 """
 RESERVED_SLUGS = frozenset(_RESERVED.split())
 
-MEDIUMS = ("podcast", "music", "video", "film", "audiobook", "newsletter", "blog", "course")
-
 # Apple asks for a category; this one promises the least until the host chooses.
 DEFAULT_CATEGORY = ["Society & Culture", None]
 
 
-class ShowInput(msgspec.Struct, kw_only=True, rename={"show_type": "type"}):
+class ShowInput(ShowTagsInput, kw_only=True, rename={"show_type": "type"}):
     """What a host may say of a show; fields that are not given stay as they are."""
 
     title: str | UnsetType = UNSET
@@ -77,6 +78,13 @@ def _guid(value: str) -> str:
         raise ValueError("It must be a UUID, such as the podcast:guid of an old feed.") from None
 
 
+def _medium(value: str) -> str:
+    medium: str = one_of(*MEDIUMS, *LIST_MEDIUMS)(value)
+    if not medium:
+        raise ValueError("It must not be empty.")
+    return medium
+
+
 _READERS: dict[str, tuple[str, fields.Reader]] = {
     "title": ("title", fields.required_line),
     "description": ("description", fields.paragraph),
@@ -91,11 +99,12 @@ _READERS: dict[str, tuple[str, fields.Reader]] = {
     "categories": ("categories", fields.categories),
     "time_zone": ("time_zone", fields.time_zone),
     "podcast_guid": ("podcast_guid", _guid),
-    "medium": ("medium", fields.one_of(*MEDIUMS)),
+    "medium": ("medium", _medium),
     "locked": ("is_locked", fields.as_given),
     "blocked": ("is_blocked", fields.as_given),
     "complete": ("is_complete", fields.as_given),
     "new_feed_url": ("new_feed_url", fields.web_url),
+    **{name: (f"tags.{name}", partial(read_show_tag, name)) for name in SHOW_TAGS},
 }
 
 
@@ -150,6 +159,9 @@ def change_show(session: Session, show: Show, given: ShowInput, *, now: datetime
         if given.slug is not UNSET and given.slug != show.slug:
             _rename(session, show, given.slug)
             changed.add("slug")
+    with errors.noting("medium"):
+        if "medium" in changed:
+            _check_medium(session, show)
     errors.raise_any()
     if given.people is not UNSET and set_credits(session, show, None, given.people):
         changed.add("people")
@@ -249,9 +261,42 @@ def show_warnings(show: Show) -> list[str]:
             "The show has no artwork of its own yet; a plain pattern stands in for it. "
             "Apple Podcasts wants a square picture of 1400 to 3000 pixels."
         )
+    warnings += _tag_warnings(show)
     if len(show.title) > 255:
         warnings.append("The title has more than 255 characters; the feed shows the first ones.")
     return warnings
+
+
+def _check_medium(session: Session, show: Show) -> None:
+    """A list names episodes of others: becoming one would empty the feed of the show's own."""
+    with session.no_autoflush:
+        own = session.scalar(
+            select(Episode.id)
+            .where(
+                Episode.show_id == show.id,
+                Episode.status.in_(("published", "scheduled")),
+                Episode.deleted_at.is_(None),
+            )
+            .limit(1)
+        )
+    if show.medium in LIST_MEDIUMS and own is not None:
+        raise ValueError(
+            f"A list ({show.medium}) has no episodes of its own, and this show has; "
+            "withdraw them first, or make a new show."
+        )
+
+
+def _tag_warnings(show: Show) -> list[str]:
+    has_items = bool((show.tags or {}).get("remote_items"))
+    has_place = show.medium in LIST_MEDIUMS or show.medium == "publisher"
+    if has_items and not has_place:
+        return [
+            "remote_items stand in the feed of a list (such as podcastL) or a publisher only; "
+            f"the show's medium is {show.medium}."
+        ]
+    if has_place and not has_items:
+        return [f"The medium {show.medium} needs remote_items: the shows that it names."]
+    return []
 
 
 def feed_path(show: Show) -> str:

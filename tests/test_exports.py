@@ -108,8 +108,13 @@ def edit(instance: Instance, mp3: Path, tmp_path: Path) -> None:
         show = get_show(session, "tide-tables", lock=True)
         change_show(session, show, ShowInput(slug="tides", link=None), now=now)
         change_show(session, show, ShowInput(slug="tide-tables", time_zone="UTC"), now=now)
+        funding = [{"url": "https://tide.example/give", "label": "“Oil” \\ & wick"}]
+        images = ShowInput(images=True, funding=funding, license={"name": "CC-BY-4.0"})
+        change_show(session, show, images, now=now)
         episode = get_episode(session, show, "the-last-lamp-room")
-        change_episode(session, episode, EpisodeInput(slug="lamp-room"), now=now)
+        soundbites = [{"start": 1.5, "duration": 2}]
+        lamp_room = EpisodeInput(slug="lamp-room", soundbites=soundbites, episode_display="One")
+        change_episode(session, episode, lamp_room, now=now)
         replace_audio(session, episode, prepare_audio_file(instance.storage, louder), now=now)
         withdraw_episode(session, get_episode(session, show, "grinding-by-the-moon"), now=now)
     later = instance.now() + timedelta(days=3)
@@ -338,12 +343,12 @@ CARRIED = {
         *("slug", "title", "description", "link", "language", "author", "copyright"),
         *("owner_name", "owner_email", "explicit", "show_type", "categories", "time_zone"),
         *("podcast_guid", "medium", "is_locked", "is_blocked", "is_complete", "new_feed_url"),
-        *("artwork_id", "changed_at"),
+        *("artwork_id", "changed_at", "tags"),
     },
     "episodes": {
         *("id", "guid", "slug", "title", "notes", "author", "link", "status", "published_at"),
         *("season", "season_name", "number", "episode_type", "explicit", "is_blocked"),
-        "artwork_id",
+        *("artwork_id", "tags"),
     },
 }
 

@@ -7,7 +7,7 @@ import feedparser
 from lxml import etree
 
 from podhost.db import new_id
-from podhost.episodes import EpisodeInput, change_episode, get_episode
+from podhost.episodes import ChapterInput, EpisodeInput, change_episode, get_episode
 from podhost.feeds import (
     Site,
     compress_feed,
@@ -240,3 +240,26 @@ def test_a_feed_of_five_thousand_episodes_works(instance: Instance) -> None:
     content = "{http://purl.org/rss/1.0/modules/content/}encoded"
     with_full_notes = [item for item in items if item.find(content) is not None]
     assert with_full_notes == items[:100]
+
+
+def test_pictures_and_chapters_stand_in_the_feed_where_the_show_wants_them(
+    instance: Instance, mp3: Path
+) -> None:
+    show = make_show(instance)
+    chapters = [
+        ChapterInput(start_seconds=0, title="Hello"),
+        ChapterInput(start_seconds=0.25, title="Silent", hidden=True),
+    ]
+    make_episode(instance, show, mp3, chapters=chapters)
+    plain = feed_body(instance, show)
+    assert b"podcast:image" not in plain and b"psc:" not in plain and b"xmlns:psc" not in plain
+    with instance.database.write() as session:
+        row = get_show(session, show.slug, lock=True)
+        given = ShowInput(images=True, artwork_alt="A gull", inline_chapters=True)
+        assert change_show(session, row, given, now=instance.now())
+        assert not change_show(session, row, given, now=instance.now())
+    channel = etree.fromstring(feed_body(instance, show))[0]
+    (image,) = channel.findall("{*}image[@href]")[1:]
+    assert (image.get("width"), image.get("alt")) == ("3000", "A gull")
+    chapters_found = channel.findall("item/{http://podlove.org/simple-chapters}chapters/*")
+    assert [chapter.get("title") for chapter in chapters_found] == ["Hello"]

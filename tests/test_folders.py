@@ -1125,3 +1125,99 @@ def test_two_runs_at_once_replace_audio_once(shop: Shop) -> None:
     assert row.audio is not None
     assert row.audio.revision == 2
     assert sorted(stat.key for stat in shop.instance.storage.list()) == before
+
+
+# Feed tags
+
+
+def test_feed_tags_come_from_the_texts_and_go_with_them(shop: Shop) -> None:
+    shop.write(
+        "show.toml",
+        """title = "Tide Tables"
+medium = "video"
+license = "CC-BY-4.0"
+location = { name = "Lisbon", geo = "geo:38.72,-9.14" }
+inline_chapters = true
+images = true
+update_frequency = { label = "Mondays", rrule = "FREQ=WEEKLY;COUNT=3", dtstart = 2026-03-02 }
+
+[[funding]]
+url = "https://tide.example/give"
+label = "Give"
+""",
+    )
+    front = """title: Low water
+date: 2026-01-01
+number: 3
+episode_display: Ch. 3
+soundbites:
+  - start: 1
+    duration: 2.5
+    title: Hello
+txt: [{text: "no", purpose: ai-content}]
+value:
+  type: lightning
+  method: lnaddress
+  suggested: 0.00000005
+  recipients: [{type: lnaddress, address: ann@sea.example, split: 1, fee: true}]
+"""
+    shop.episode("low-water", front)
+    shop.write("low-water.chapters.txt", "00:00 Hello\n00:02 The wreck\n")
+    plan, result = shop.publish()
+    assert not plan.problems and not result.problems
+    (item,) = shop.items().values()
+    soundbite = item.find(f"{PODCAST}soundbite")
+    assert soundbite is not None and soundbite.attrib == {"startTime": "1", "duration": "2.5"}
+    recipient = item.find(f"{PODCAST}value/{PODCAST}valueRecipient")
+    assert recipient is not None and recipient.get("fee") == "true"
+    chapters = item.findall("{http://podlove.org/simple-chapters}chapters/*")
+    assert [chapter.get("start") for chapter in chapters] == ["00:00:00.000", "00:00:02.000"]
+    tags = shop.show().tags
+    assert tags is not None and tags["license"] == {"name": "CC-BY-4.0"}
+    assert tags["update_frequency"]["dtstart"] == "2026-03-02"
+    assert shop.rows()["Low water"].tags is not None
+    shop.write("show.toml", 'title = "Tide Tables"\n')
+    text = shop.folder / "low-water.md"
+    said = text.read_text().replace(front, "title: Low water\ndate: 2026-01-01\nnumber: 3\n")
+    text.write_text(said)
+    plan, _ = shop.publish()
+    assert {"license", "funding", "images"} <= set(plan.show_changes)
+    assert "soundbites" in plan.episodes[0].changes
+    assert shop.show().tags is None and shop.rows()["Low water"].tags is None
+
+
+def test_a_wrong_feed_tag_is_named_with_its_line(shop: Shop) -> None:
+    shop.episode("low-water", "title: Low\nsoundbites:\n  - start: 1\n    duration: long\n")
+    shop.episode("more", "title: More\nlicense: Ours\nfunding: tide\n", audio=False)
+    shop.episode("most", "title: Most\ncontent_links: [1]\nvalue: money\n", audio=False)
+    problems = shop.plan().problems
+    assert problems == (
+        "low-water.md: Line 5: “duration” must be a number, not text.",
+        "more.md: Line 3: “url” is needed for a licence that is not a known one such as CC-BY-4.0."
+        " Line 4: “url” must be a whole address that begins with https://, of at most 2,000"
+        " characters.",
+        "most.md: Line 3: “content_links” entry 1 must be keys and values, not text."
+        " Line 4: “value” must be keys and values, not text.",
+    )
+
+
+def test_a_soundbite_may_lie_in_audio_that_comes_with_it(shop: Shop) -> None:
+    shop.episode("low-water", "title: Low water\ndate: 2026-01-01\n")
+    shop.publish()
+    text = shop.folder / "low-water.md"
+    long = lame(20)
+    said = text.read_text().replace(
+        "title: Low water\n", "title: Low water\nsoundbites: {start: 15, duration: 4}\n"
+    )
+    text.write_text(said)
+    assert shop.apply(shop.plan()).problems
+    shop.write("low-water.mp3", long)
+    _, result = shop.publish()
+    assert not result.problems
+    (item,) = shop.items().values()
+    assert item.find(f"{PODCAST}soundbite") is not None
+    shop.write("low-water.mp3", with_id3(shop.sound))
+    _, result = shop.publish()
+    assert any("left out of the feed" in note for note in result.notes)
+    (item,) = shop.items().values()
+    assert item.find(f"{PODCAST}soundbite") is None

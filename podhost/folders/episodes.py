@@ -324,11 +324,12 @@ class _Writing:
             given.slug = self.files.source.slug
         if "people" in plan.changes:
             given.guests, given.people = self._credits()
-        change_episode(self.session, row, given, now=self.now)
         audio = self.prepared.audio
         if audio is not None and (row.audio is None or row.audio.sha256 != audio.sha256):
             # Otherwise another run was faster; the same sound again would only get a new URL.
             replace_audio(self.session, row, audio, now=self.now)
+        # After the audio, inside of which the soundbites must lie.
+        change_episode(self.session, row, given, now=self.now)
         if plan.changes:
             self.written.done.append("episodes changed")
         return row

@@ -16,6 +16,7 @@ from podhost.folders.contents import EpisodeFiles, line_of
 from podhost.folders.files import read_bytes, reason
 from podhost.formats import chapters as chapter_format
 from podhost.formats.chapters import Chapter, normalise_chapters, parse_chapters
+from podhost.formats.feed_tags import EPISODE_TAGS, SHOW_TAGS
 from podhost.formats.showfolder import PersonEntry, ShowFile, published_at
 from podhost.formats.showfolder_writing import quoted
 from podhost.formats.text import clean_text, plain_line, shown, slugify
@@ -29,6 +30,8 @@ _KEYS = {"episode_type": "type", "show_type": "type", "blocked": "block"}
 
 def show_input(show: ShowFile) -> ShowInput:
     """What show.toml says, but for slug, people and podcast_guid."""
+    # What the file does not say is taken away.
+    tags: dict[str, Any] = {name: show.tags.get(name) for name in SHOW_TAGS}
     return ShowInput(
         title=show.title,
         description=show.description,
@@ -47,6 +50,7 @@ def show_input(show: ShowFile) -> ShowInput:
         blocked=show.block,
         complete=show.complete,
         new_feed_url=show.new_feed_url,
+        **tags,
     )
 
 
@@ -62,6 +66,7 @@ def episode_input(files: EpisodeFiles, tags: Mapping[str, Any]) -> EpisodeInput:
     without a text everything else too.
     """
     source = files.source
+    said: dict[str, Any] = {name: source.tags.get(name) for name in EPISODE_TAGS}
     given = EpisodeInput(
         title=source.title or plain_line(tags.get("title") or "") or title_of_stem(files.stem),
         notes=source.notes,
@@ -73,6 +78,7 @@ def episode_input(files: EpisodeFiles, tags: Mapping[str, Any]) -> EpisodeInput:
         author=source.author,
         link=source.link,
         blocked=source.block,
+        **said,
     )
     if files.text_file is None:
         given.notes = tags.get("description") or tags.get("comment") or ""

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from podhost.formats.doctor_rules import Severity
 from podhost.formats.languages import is_language_code
-from podhost.formats.podcast_namespace import MEDIUMS, PERSON_GROUPS, PERSON_ROLES
+from podhost.formats.podcast_namespace import PERSON_GROUPS, PERSON_ROLES
+from podhost.formats.tag_rules import LIST_MEDIUMS, MEDIUMS
 
 _CLEAN_DATE = re.compile(
     r"(?:(Mon|Tue|Wed|Thu|Fri|Sat|Sun), )?\d\d? "
@@ -140,7 +141,7 @@ def up_to(chars: int) -> Kind:
 
 
 def _is_medium(value: str) -> bool:
-    return value == "mixed" or value.removesuffix("L") in MEDIUMS
+    return value in MEDIUMS or value in LIST_MEDIUMS
 
 
 URL = Kind("a whole address, from https:// on", is_url)

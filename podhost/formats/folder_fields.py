@@ -118,10 +118,12 @@ def read_line(value: Any) -> str:
 
 def choice(*allowed: str) -> Reader:
     def read(value: Any) -> str:
-        word = read_line(value).lower()
-        if word not in allowed:
-            raise WrongError(f"can be {', '.join(allowed)}, not “{shown(word)}”.")
-        return word
+        word = read_line(value)
+        # Some of the namespace's own words have capitals.
+        for known in allowed:
+            if word.lower() == known.lower():
+                return known
+        raise WrongError(f"can be {', '.join(allowed)}, not “{shown(word)}”.")
 
     return read
 

@@ -9,33 +9,21 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from podhost.errors import Invalid
 from podhost.formats.languages import is_language_code
-from podhost.formats.text import absolute_url, plain_line, plain_text, shown, truncate_text
+from podhost.formats.tag_elements import Tag, episode_elements, show_elements, txt_elements
+from podhost.formats.tag_values import NO_EPISODE_TAGS
+from podhost.formats.text import absolute_url, plain_line, shown, truncate_text
 
 if TYPE_CHECKING:
-    from podhost.formats.rss import FeedEpisode, FeedPerson, FeedShow
+    from podhost.formats.chapters import Chapter
+    from podhost.formats.rss import FeedEpisode, FeedImage, FeedPerson, FeedShow
 
 NAMESPACE = "https://podcastindex.org/namespace/1.0"
-MEDIUMS = frozenset(
-    {
-        "audiobook",
-        "blog",
-        "course",
-        "film",
-        "music",
-        "newsletter",
-        "podcast",
-        "publisher",
-        "video",
-    }
-)
-
 _GUID_NAMESPACE = uuid.UUID("ead4c236-bf58-58c6-a2c6-a6b28d128cb6")
 _MAX_LABEL_CHARS = 128
-_MAX_TXT_CHARS = 4000
 
 # The Podcast Taxonomy, as the namespace adopted it; both spellings are compared without case.
 _TAXONOMY = {
@@ -122,15 +110,6 @@ PERSON_ROLES: Mapping[str, str] = {
 }
 
 
-class Tag(NamedTuple):
-    """One XML element to be: `name` with its customary prefix, such as "podcast:person"."""
-
-    name: str
-    text: str | None = None
-    attributes: Mapping[str, str] = {}
-    children: tuple["Tag", ...] = ()
-
-
 def podcast_guid(feed_url: str) -> str:
     """Give the podcast:guid of a show from the address of its first feed.
 
@@ -177,13 +156,7 @@ def show_tags(show: "FeedShow", trailers: Sequence["FeedEpisode"]) -> Iterator[T
     owner = {"owner": plain_line(show.locked_owner)} if show.locked_owner else {}
     yield Tag("podcast:locked", "yes" if show.is_locked else "no", owner)
     yield Tag("podcast:medium", show.medium)
-    if show.verify_txt:
-        purpose, text = show.verify_txt
-        yield Tag(
-            "podcast:txt",
-            truncate_text(plain_text(text), _MAX_TXT_CHARS),
-            {"purpose": truncate_text(plain_line(purpose), _MAX_LABEL_CHARS)},
-        )
+    yield from txt_elements(show.tags.txt)
     yield from _person_tags(show.people)
     for trailer in trailers:
         yield _trailer_tag(trailer)
@@ -191,6 +164,8 @@ def show_tags(show: "FeedShow", trailers: Sequence["FeedEpisode"]) -> Iterator[T
         yield Tag("podcast:block", "yes")
     if show.uses_podping:
         yield Tag("podcast:podping", None, {"usesPodping": "true"})
+    yield from _image_tags(show.images, show.tags.artwork_alt)
+    yield from show_elements(show.tags, show.medium)
 
 
 def episode_tags(episode: "FeedEpisode") -> Iterator[Tag]:
@@ -199,7 +174,8 @@ def episode_tags(episode: "FeedEpisode") -> Iterator[Tag]:
         name = truncate_text(plain_line(episode.season_name or ""), _MAX_LABEL_CHARS)
         yield Tag("podcast:season", str(episode.season), {"name": name} if name else {})
     if episode.number is not None:
-        yield Tag("podcast:episode", str(episode.number))
+        display = episode.tags.episode_display
+        yield Tag("podcast:episode", str(episode.number), {"display": display} if display else {})
     yield from _person_tags(episode.people)
     for transcript in episode.transcripts:
         attributes = {"url": absolute_url(transcript.url), "type": transcript.mime_type}
@@ -215,6 +191,44 @@ def episode_tags(episode: "FeedEpisode") -> Iterator[Tag]:
             "type": "application/json+chapters",
         }
         yield Tag("podcast:chapters", None, attributes)
+    yield from _image_tags(episode.images, None)
+    # Most episodes have none, and there are thousands of them.
+    if episode.tags is not NO_EPISODE_TAGS:
+        yield from episode_elements(episode.tags)
+    if episode.inline_chapters:
+        yield _simple_chapters(episode.inline_chapters)
+
+
+def _image_tags(images: Sequence["FeedImage"], alt: str | None) -> Iterator[Tag]:
+    for image in images:
+        attributes = {"href": absolute_url(image.url)}
+        if alt:
+            attributes["alt"] = plain_line(alt)
+        attributes |= {"aspect-ratio": "1/1", "width": str(image.width), "purpose": "artwork"}
+        yield Tag("podcast:image", None, attributes)
+
+
+def _simple_chapters(chapters: Sequence["Chapter"]) -> Tag:
+    """Podlove Simple Chapters 1.2; every chapter has a title."""
+    children = []
+    for chapter in chapters:
+        attributes = {
+            "start": _play_time(chapter.start_ms),
+            "title": truncate_text(plain_line(chapter.title), _MAX_LABEL_CHARS),
+        }
+        if chapter.url:
+            attributes["href"] = absolute_url(chapter.url)
+        if chapter.image_url:
+            attributes["image"] = absolute_url(chapter.image_url)
+        children.append(Tag("psc:chapter", None, attributes))
+    return Tag("psc:chapters", None, {"version": "1.2"}, tuple(children))
+
+
+def _play_time(milliseconds: int) -> str:
+    """Normal Play Time (RFC 2326, 3.6) with all its parts, such as 01:35:52.250."""
+    seconds, rest = divmod(milliseconds, 1000)
+    minutes, second = divmod(seconds, 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{second:02}.{rest:03}"
 
 
 def _person_tags(people: Sequence["FeedPerson"]) -> Iterator[Tag]:

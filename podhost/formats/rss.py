@@ -21,9 +21,13 @@ from lxml import etree
 from podhost import __version__
 from podhost.formats import podcast_namespace
 from podhost.formats.categories import is_category
+from podhost.formats.chapters import Chapter
 from podhost.formats.languages import is_language_code
 from podhost.formats.markdown import truncate_html
-from podhost.formats.podcast_namespace import Tag, rfc822_date
+from podhost.formats.podcast_namespace import rfc822_date
+from podhost.formats.tag_elements import Tag, other_show_elements
+from podhost.formats.tag_rules import LIST_MEDIUMS, MEDIUMS
+from podhost.formats.tag_values import NO_EPISODE_TAGS, NO_SHOW_TAGS, EpisodeTags, ShowTags
 from podhost.formats.text import (
     absolute_url,
     clean_text,
@@ -56,6 +60,13 @@ _NAMESPACES = {
     "atom": "http://www.w3.org/2005/Atom",
     "content": "http://purl.org/rss/1.0/modules/content/",
 }
+# Declared in feeds that use them only.
+_RARE_NAMESPACES = {
+    "psc": "http://podlove.org/simple-chapters",
+    "spotify": "http://www.spotify.com/ns/rss",
+    "media": "http://search.yahoo.com/mrss/",
+}
+_ALL_NAMESPACES = _NAMESPACES | _RARE_NAMESPACES
 _MIME_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+\-]*", re.ASCII)
 _BUILD_DATE = re.compile(rb"<lastBuildDate>[^<]*</lastBuildDate>")
 _DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -86,13 +97,21 @@ class FeedTranscript:
 
 
 @dataclass(frozen=True)
+class FeedImage:
+    """A square picture in one of its sizes; the width is in pixels."""
+
+    url: str
+    width: int
+
+
+@dataclass(frozen=True)
 class FeedEpisode:
     """An episode as the feed shows it.
 
     `notes_html` is clean HTML out of `markdown.render_notes`; `guid` is printed as it is, whoever
     made it; `people` are all people of the episode, because they replace the show's; `author` is
-    printed where it differs from the show's. Texts of any length and content are fine, a number,
-    type, size or date that no app could read raises ValueError.
+    printed where it differs from the show's; `inline_chapters` have titles. Texts of any length and
+    content are fine, a number, type, size or date that no app could read raises ValueError.
     """
 
     guid: str
@@ -116,6 +135,9 @@ class FeedEpisode:
     is_blocked: bool = False
     guid_is_permalink: bool = False
     author: str | None = None
+    images: tuple[FeedImage, ...] = ()
+    inline_chapters: tuple[Chapter, ...] = ()
+    tags: EpisodeTags = NO_EPISODE_TAGS
 
     def __post_init__(self) -> None:
         _require(bool(remove_forbidden(self.guid).strip()), "an episode needs a guid")
@@ -132,8 +154,7 @@ class FeedEpisode:
 class FeedShow:
     """A show as its feed presents it; what is None or empty is not printed.
 
-    `changed_at` is when the content last changed, never the present; `verify_txt` is (purpose,
-    text) of a podcast:txt, for directories that ask for a proof of ownership; `owner_email` and
+    `changed_at` is when the content last changed, never the present; `owner_email` and
     `locked_owner` publish a mail address, so they are the host's choice. Texts may be anything, a
     language, category, type or date that directories refuse raises ValueError.
     """
@@ -162,7 +183,8 @@ class FeedShow:
     is_blocked: bool = False
     is_complete: bool = False
     uses_podping: bool = False
-    verify_txt: tuple[str, str] | None = None
+    images: tuple[FeedImage, ...] = ()
+    tags: ShowTags = NO_SHOW_TAGS
     generator: str = f"podhost/{__version__}"
 
     def __post_init__(self) -> None:
@@ -170,7 +192,7 @@ class FeedShow:
         _require(is_language_code(self.language), f"no language code: {self.language!r}")
         _require(self.show_type in SHOW_TYPES, f"no show type {self.show_type!r}")
         _require(
-            self.medium.removesuffix("L") in podcast_namespace.MEDIUMS or self.medium == "mixed",
+            self.medium in MEDIUMS or self.medium in LIST_MEDIUMS,
             f"no medium {self.medium!r}",
         )
         _require(bool(self.categories), "a show needs a category")
@@ -182,7 +204,8 @@ def render_feed(show: FeedShow, episodes: Sequence[FeedEpisode]) -> bytes:
     """Give the RSS document of a show, UTF-8, newest episode first, in whatever order they come.
 
     Pure and byte-stable; safe in any number of threads. A feed over 2 MB keeps whole notes
-    (content:encoded) for its newest 100 episodes only; every episode keeps its description.
+    (content:encoded) and inline chapters for its newest 100 episodes only; every episode keeps its
+    description and the link to its chapters.
     Raises ValueError for a relative or otherwise unusable address, and when two episodes share a
     guid or an enclosure (apps and Apple drop the second).
     """
@@ -194,8 +217,9 @@ def render_feed(show: FeedShow, episodes: Sequence[FeedEpisode]) -> bytes:
     feed = _serialised(document)
     if len(feed) > FULL_NOTES_MAX_FEED_BYTES and len(newest_first) > FULL_NOTES_EPISODES:
         for item in document[0].findall("item")[FULL_NOTES_EPISODES:]:
-            for notes in item.findall(_qualified("content:encoded")):
-                item.remove(notes)
+            for name in ("content:encoded", "psc:chapters"):
+                for element in item.findall(_qualified(name)):
+                    item.remove(element)
         feed = _serialised(document)
     return feed
 
@@ -241,9 +265,13 @@ class _ShowTags(BaseExtension):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self.tags: tuple[Tag, ...] = ()
+        self.has_chapters = False
 
     def extend_ns(self) -> dict[str, str]:
-        return _NAMESPACES
+        used = {tag.name.partition(":")[0] for tag in self.tags}
+        used |= {"psc"} if self.has_chapters else set()
+        rare = {name: uri for name, uri in _RARE_NAMESPACES.items() if name in used}
+        return _NAMESPACES | rare
 
     def extend_rss(self, rss: Any) -> Any:
         for tag in self.tags:
@@ -284,6 +312,7 @@ def _document(show: FeedShow, newest_first: Sequence[FeedEpisode]) -> Any:
     if show.copyright and (copyright_line := _line(show.copyright)):
         feed.copyright(copyright_line)
     feed.ours.tags = tuple(_show_tags(show, newest_first))
+    feed.ours.has_chapters = any(episode.inline_chapters for episode in newest_first)
     author = _line(show.author)
     for episode in newest_first:
         feed.add_entry(_entry(episode, author), order="append")
@@ -321,6 +350,7 @@ def _show_tags(show: FeedShow, newest_first: Sequence[FeedEpisode]) -> Iterator[
     yield from _itunes_show_tags(show)
     trailers = [episode for episode in newest_first if episode.episode_type == "trailer"]
     yield from podcast_namespace.show_tags(show, trailers)
+    yield from other_show_elements(show.tags)
 
 
 def _itunes_show_tags(show: FeedShow) -> Iterator[Tag]:
@@ -373,7 +403,7 @@ def _append(parent: Any, tag: Tag) -> None:
 @lru_cache(maxsize=128)
 def _qualified(name: str) -> str:
     prefix, colon, local = name.partition(":")
-    return f"{{{_NAMESPACES[prefix]}}}{local}" if colon else name
+    return f"{{{_ALL_NAMESPACES[prefix]}}}{local}" if colon else name
 
 
 def _serialised(document: Any) -> bytes:

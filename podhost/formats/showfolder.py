@@ -4,7 +4,7 @@ Text in, values out: it must not open files, ask the time or look into the datab
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -14,8 +14,16 @@ import msgspec
 from podhost.errors import Invalid
 from podhost.formats import folder_fields as fields
 from podhost.formats import front_matter
+from podhost.formats.feed_tags import (
+    EPISODE_TAGS,
+    SHOW_TAGS,
+    read_episode_tag,
+    read_show_tag,
+)
 from podhost.formats.folder_fields import Keys, Reader, WrongError
 from podhost.formats.front_matter import decode_text, write_value
+from podhost.formats.tag_rules import LIST_MEDIUMS, MEDIUMS
+from podhost.formats.tag_values import EpisodeTags, ShowTags
 from podhost.formats.text import remove_forbidden
 
 __all__ = [
@@ -58,7 +66,8 @@ class OwnerEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShowFile(msgspec.Struct, frozen=True, kw_only=True):
-    """What show.toml says. `slug` None means: named like its folder."""
+    """What show.toml says. `slug` None means: named like its folder. `tags` are those that are
+    said of `feed_tags.SHOW_TAGS`, as they are stored."""
 
     title: str
     slug: str | None = None
@@ -80,6 +89,7 @@ class ShowFile(msgspec.Struct, frozen=True, kw_only=True):
     block: bool = False
     new_feed_url: str | None = None
     people: tuple[PersonEntry, ...] = ()
+    tags: Mapping[str, Any] = {}
 
 
 class EpisodeFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +119,7 @@ class EpisodeFile(msgspec.Struct, frozen=True, kw_only=True):
     transcripts: tuple[str, ...] = ()
     guests: tuple[PersonEntry, ...] = ()
     people: tuple[PersonEntry, ...] = ()
+    tags: Mapping[str, Any] = {}
     notes: str = ""
 
 
@@ -119,7 +130,8 @@ def read_show(text: str) -> ShowFile:
     """
     values = front_matter.read_toml(text)
     found = _read_file(values, Keys(_SHOW, frozenset({"title"}), _SHOW_HINTS))
-    return ShowFile(**_renamed(found, "show_type"))
+    tags = {name: found.pop(name) for name in SHOW_TAGS if name in found}
+    return ShowFile(**_renamed(found, "show_type"), tags=tags)
 
 
 def read_episode(text: str) -> EpisodeFile:
@@ -130,10 +142,11 @@ def read_episode(text: str) -> EpisodeFile:
     block = front_matter.find_block(text)
     values = front_matter.read_block(text, block)
     found = _read_file(values, Keys(_EPISODE, hints=_EPISODE_HINTS))
+    tags = {name: found.pop(name) for name in EPISODE_TAGS if name in found}
     body = text[block.body_start :].removeprefix("\ufeff")
     body = remove_forbidden(body.replace("\r\n", "\n"))
     notes = re.sub(r"\A(?:[ \t]*\n)+", "", body).rstrip()
-    return EpisodeFile(**_renamed(found, "episode_type"), notes=notes)
+    return EpisodeFile(**_renamed(found, "episode_type"), tags=tags, notes=notes)
 
 
 def published_at(episode: EpisodeFile, time_zone: str) -> datetime | None:
@@ -262,15 +275,46 @@ def _owner(value: Any) -> OwnerEntry:
     return OwnerEntry(**fields.table_of(keys, "a name and an email")(value))
 
 
-_MEDIUMS = (
-    "podcast",
-    "music",
-    "video",
-    "film",
-    "audiobook",
-    "newsletter",
-    "blog",
-    "course",
+def _tag(name: str, read_tag: Callable[[str, Any], Any]) -> Reader:
+    """A reader for a feed tag; text alone is what a tag says first, such as a place's name."""
+
+    def read(value: Any) -> Any:
+        if name in _SHORT_TAGS:
+            key = _SHORT_TAGS[name]
+            entries = value if isinstance(value, list) else [value]
+            value = [{key: entry} if isinstance(entry, str) else entry for entry in entries]
+            value = value if name in _LISTED_TAGS else value[0]
+        elif name in _LISTED_TAGS and not isinstance(value, list):
+            value = [value]
+        try:
+            return read_tag(name, value)
+        except Invalid as error:
+            raise WrongError(
+                {path: _within(path, text) for path, text in error.fields.items()}
+            ) from None
+
+    return read
+
+
+def _within(path: str, sentence: str) -> str:
+    """The sentence as those of other keys are: without "It", after the key or the entry's number,
+    where no table above would put that in front."""
+    rest = sentence.removeprefix("It ").replace(" or null", "")
+    rest = rest.replace("an object in curly brackets", "keys and values")
+    above, dot, key = path.rpartition(".")
+    if dot:
+        return f"“{key}” {rest}"
+    number = re.search(r"\[(\d+)\]\Z", above or path)
+    return f"entry {int(number[1]) + 1} {rest}" if number else rest
+
+
+# What may be written as text alone, and which key that is.
+_SHORT_TAGS = {"license": "name", "location": "name", "txt": "text", "funding": "url"}
+_LISTED_TAGS = frozenset(
+    field.name
+    for kind in (ShowTags, EpisodeTags)
+    for field in msgspec.structs.fields(kind)
+    if field.default == ()
 )
 _SHOW: dict[str, Reader] = {
     "title": fields.read_line,
@@ -288,11 +332,12 @@ _SHOW: dict[str, Reader] = {
     "podcast_guid": fields.read_podcast_guid,
     "locked": fields.read_truth,
     "owner": _owner,
-    "medium": fields.choice(*_MEDIUMS),
+    "medium": fields.choice(*MEDIUMS, *LIST_MEDIUMS),
     "complete": fields.read_truth,
     "block": fields.read_truth,
     "new_feed_url": fields.read_url,
     "people": fields.list_of(_person("host")),
+    **{name: _tag(name, read_show_tag) for name in SHOW_TAGS},
 }
 _EPISODE: dict[str, Reader] = {
     "title": fields.read_line,
@@ -314,6 +359,7 @@ _EPISODE: dict[str, Reader] = {
     "transcripts": fields.list_of(fields.read_path),
     "guests": fields.list_of(_person("guest")),
     "people": fields.list_of(_person("host")),
+    **{name: _tag(name, read_episode_tag) for name in EPISODE_TAGS},
 }
 SHOW_KEYS = tuple(_SHOW)
 EPISODE_KEYS = tuple(_EPISODE)

@@ -66,6 +66,7 @@ def render_show_file(show: ShowFile) -> str:
         f"{key} = {_toml(value)}"
         for key, value in _said(show, _SHOW_NAMES, ShowFile(title=""), always=("title",))
     ]
+    lines += [f"{key} = {_flow(value, ' = ')}" for key, value in show.tags.items()]
     if show.owner is not None:
         owner = msgspec.structs.asdict(show.owner)
         said = {key: value for key, value in owner.items() if value is not None}
@@ -85,6 +86,7 @@ def render_episode_file(episode: EpisodeFile) -> str:
     lines = [
         f"{key}: {_yaml(value)}" for key, value in _said(episode, _EPISODE_NAMES, EpisodeFile())
     ]
+    lines += [f"{key}: {_flow(value, ': ')}" for key, value in episode.tags.items()]
     for key, people, role in (
         ("guests", episode.guests, "guest"),
         ("people", episode.people, "host"),
@@ -164,6 +166,20 @@ def _yaml(value: Any) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(quoted(item) for item in value)}]"
     return str(value) if isinstance(value, int) else quoted(value)
+
+
+def _flow(value: Any, between: str) -> str:
+    """A feed tag as it is stored, on one line: TOML and YAML differ in what stands after a key."""
+    if isinstance(value, Mapping):
+        said = [
+            f"{key}{between}{_flow(inner, between)}"
+            for key, inner in value.items()
+            if inner is not None
+        ]
+        return f"{{{', '.join(said)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_flow(inner, between) for inner in value)}]"
+    return quoted(value) if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _bounded(block: str, name: str) -> str:

@@ -13,27 +13,17 @@ import msgspec
 from podhost.errors import Invalid
 from podhost.fields import FieldErrors
 from podhost.formats.text import clean_text, truncate_text
+from podhost.formats.type_sentences import type_problem
 
 S = TypeVar("S", bound=msgspec.Struct)
 
 MOST_NAMED = 20
-_EXPECTED = re.compile(r"Expected `(?P<expected>[^`]+)`, got `(?P<got>[^`]+)`")
-_MISSING = re.compile(r"missing required field `(?P<name>[^`]+)`")
-_PLACE = re.compile(r"^(?P<problem>.*?)(?: - at `\$?\.?(?P<place>[^`]*)`)?$", re.DOTALL)
-_SPOKEN = {
-    "str": "text",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "an object in curly brackets",
-    "null": "null",
-}
 _HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
 _TRUTH = {
     "true": True, "yes": True, "on": True, "1": True,
     "false": False, "no": False, "off": False, "0": False,
 }  # fmt: skip
+_LISTS = (list, tuple)
 _NUMBER = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
@@ -72,8 +62,8 @@ def read_struct(
         try:
             msgspec.convert({name: values[name]}, kind)
         except msgspec.ValidationError as error:
-            place, sentence = _sentence(error)
-            wrong[place or name] = sentence
+            place, sentence = type_problem(error)
+            wrong[place.removeprefix(".") or name] = sentence
     if wrong:
         raise Invalid(" ".join(f"{name}: {text}" for name, text in wrong.items()), wrong)
     given = {name: value for name, value in values.items() if name not in told}
@@ -145,12 +135,13 @@ def _unknown(values: Mapping[str, Any], kind: type[msgspec.Struct]) -> Iterator[
         if name not in known:
             yield name, known
             continue
-        inner = _element(known[name])
-        if inner is None or not isinstance(value, list):
-            continue
-        for index, entry in enumerate(value):
-            for path, names in _unknown(entry, inner):
-                yield f"{name}[{index}].{path}", names
+        if (inner := _struct(known[name])) is not None and isinstance(value, dict):
+            for path, names in _unknown(value, inner):
+                yield f"{name}.{path}", names
+        if (inner := _element(known[name])) is not None and isinstance(value, list):
+            for index, entry in enumerate(value):
+                for path, names in _unknown(entry, inner):
+                    yield f"{name}[{index}].{path}", names
 
 
 def _names(kind: type[msgspec.Struct]) -> dict[str, tuple[Any, ...]]:
@@ -162,16 +153,22 @@ def _names(kind: type[msgspec.Struct]) -> dict[str, tuple[Any, ...]]:
 
 
 def _is_union(kind: Any) -> bool:
-    return bool(get_args(kind)) and get_origin(kind) is not list
+    return bool(get_args(kind)) and get_origin(kind) not in _LISTS
 
 
 def _element(kinds: tuple[Any, ...]) -> type[msgspec.Struct] | None:
     """The struct of which a field is a list."""
     for kind in kinds:
-        if get_origin(kind) is list:
-            element = get_args(kind)[0]
-            if isinstance(element, type) and issubclass(element, msgspec.Struct):
-                return element
+        if get_origin(kind) in _LISTS:
+            return _struct(get_args(kind))
+    return None
+
+
+def _struct(kinds: tuple[Any, ...]) -> type[msgspec.Struct] | None:
+    """The struct that a field may be."""
+    for kind in kinds:
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            return kind
     return None
 
 
@@ -184,23 +181,6 @@ def _from_text(text: str, kinds: tuple[Any, ...]) -> Any:
         return None
     if int in kinds and _NUMBER.fullmatch(text.strip()):
         return int(text.strip())
-    if any(get_origin(kind) is list for kind in kinds):
+    if any(get_origin(kind) in _LISTS for kind in kinds) or _struct(kinds) is not None:
         return read_json(text.encode())
     return text
-
-
-def _sentence(error: msgspec.ValidationError) -> tuple[str, str]:
-    """Where it is wrong, and a sentence made of msgspec's message."""
-    match = _PLACE.match(str(error))
-    assert match is not None, "the pattern matches everything"
-    place, problem = match["place"] or "", match["problem"]
-    if types := _EXPECTED.search(problem):
-        expected = " or ".join(_spoken(name) for name in types["expected"].split(" | "))
-        return place, f"It must be {expected}, not {_spoken(types['got'])}."
-    if missing := _MISSING.search(problem):
-        return f"{place}.{missing['name']}", "It is missing."
-    return place, f"{problem}."
-
-
-def _spoken(name: str) -> str:
-    return _SPOKEN.get(name, name)

@@ -207,10 +207,16 @@ def _form(form: FormBody) -> dict[str, Any]:
             "required": list(form.required),
         }
     }
-    lists = [name for name, schema in properties.items() if schema.get("type") == "array"]
-    if lists:
-        described["encoding"] = {name: {"contentType": JSON} for name in lists}
+    written = [name for name, schema in properties.items() if _is_json_text(schema)]
+    if written:
+        described["encoding"] = {name: {"contentType": JSON} for name in written}
     return described
+
+
+def _is_json_text(schema: Mapping[str, Any]) -> bool:
+    """Whether a form has it as JSON: a list or an object, or null in its place."""
+    kinds = schema.get("anyOf", [schema])
+    return any(kind.get("type") == "array" or "$ref" in kind for kind in kinds)
 
 
 def _responses(operation: Operation) -> dict[str, Any]:

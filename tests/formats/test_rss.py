@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import feedparser
+import msgspec
 import podcastparser
 import pytest
 from hypothesis import given
@@ -22,17 +23,21 @@ from lxml import etree
 
 from podhost import __version__
 from podhost.formats.categories import parse_category
+from podhost.formats.chapters import Chapter
+from podhost.formats.feed_tags import read_episode_tags, read_show_tags
 from podhost.formats.markdown import NotesGuest, render_guests_html, render_notes
 from podhost.formats.podcast_namespace import podcast_guid
 from podhost.formats.rss import (
     FULL_NOTES_EPISODES,
     FULL_NOTES_MAX_FEED_BYTES,
     FeedEpisode,
+    FeedImage,
     FeedPerson,
     FeedShow,
     FeedTranscript,
     render_feed,
 )
+from podhost.formats.tag_values import ShowTags, Txt
 from podhost.formats.text import clean_text, plain_line, remove_forbidden, truncate_text
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -111,9 +116,9 @@ def golden_values(folder: Path) -> tuple[FeedShow, list[FeedEpisode]]:
     values |= data["show"]
     values["categories"] = tuple(parse_category(name) for name in values["categories"])
     values["people"] = golden_people(values.pop("people", []))
-    for name in ("hub_urls", "verify_txt"):
-        if name in values:
-            values[name] = tuple(values[name])
+    values["hub_urls"] = tuple(values.get("hub_urls", []))
+    values["images"] = golden_images(values)
+    values["tags"] = read_show_tags(values.pop("tags", {}))
     return FeedShow(**values), [golden_episode(item) for item in data.get("episodes", [])]
 
 
@@ -129,7 +134,16 @@ def golden_episode(values: dict[str, Any]) -> FeedEpisode:
     values["people"] = golden_people(people)
     transcripts = values.pop("transcripts", [])
     values["transcripts"] = tuple(FeedTranscript(**transcript) for transcript in transcripts)
+    values["images"] = golden_images(values)
+    values["inline_chapters"] = msgspec.convert(
+        values.pop("inline_chapters", []), tuple[Chapter, ...]
+    )
+    values["tags"] = read_episode_tags(values.pop("tags", {}))
     return FeedEpisode(**values)
+
+
+def golden_images(values: dict[str, Any]) -> tuple[FeedImage, ...]:
+    return tuple(FeedImage(**image) for image in values.pop("images", []))
 
 
 def golden_people(people: list[dict[str, str]]) -> tuple[FeedPerson, ...]:
@@ -366,7 +380,9 @@ def test_the_author_of_an_episode_is_named_only_where_it_is_another() -> None:
 
 
 def test_a_proof_of_ownership_stands_in_podcast_txt() -> None:
-    channel = channel_of(make_show(verify_txt=("applepodcastsverify", "abc-123")))
+    channel = channel_of(
+        make_show(tags=ShowTags(txt=(Txt(purpose="applepodcastsverify", text="abc-123"),)))
+    )
     assert texts(channel, "podcast:txt") == ["abc-123"]
     assert attribute(channel, "podcast:txt", "purpose") == "applepodcastsverify"
 
@@ -528,12 +544,10 @@ def test_labels_of_the_podcast_namespace_end_after_128_characters() -> None:
     episode = make_episode(
         people=people, season=1, season_name=long, episode_type="trailer", title=long
     )
-    channel = channel_of(make_show(people=people, verify_txt=(long, long * 20)), episode)
+    channel = channel_of(make_show(people=people), episode)
     assert len(channel.find("podcast:person", NAMESPACES).text) == 128
     assert len(channel.find("podcast:trailer", NAMESPACES).text) == 128
     assert len(attribute(channel, "item/podcast:season", "name")) == 128
-    assert len(attribute(channel, "podcast:txt", "purpose")) == 128
-    assert len(channel.find("podcast:txt", NAMESPACES).text) == 4000
 
 
 @pytest.mark.parametrize("char", ["x", "ä", "日", "👍", "&amp;"])
@@ -658,7 +672,6 @@ def test_any_text_of_a_show_gives_a_well_formed_feed_that_says_it(words: list[st
         owner_email=email,
         locked_owner=owner,
         people=(FeedPerson(name, role, role),),
-        verify_txt=(role, name),
         generator=holder,
     )
     channel = channel_of(show)

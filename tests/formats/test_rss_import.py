@@ -27,6 +27,7 @@ from podhost.formats.rss import FeedEpisode, FeedPerson, FeedShow, FeedTranscrip
 from podhost.formats.rss_import import read_show
 from podhost.formats.rss_import_fields import meant_url, one_line
 from podhost.formats.rss_import_notes import read_notes
+from podhost.formats.tag_values import ShowTags, Txt
 from podhost.formats.text import remove_forbidden
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -123,7 +124,7 @@ def feed_show(show: ImportedShow, changed_at: datetime, hubs: tuple[str, ...]) -
         new_feed_url=show.new_feed_url,
         is_blocked=show.is_blocked,
         is_complete=show.is_complete,
-        verify_txt=(txt[0].attributes["purpose"], txt[0].text) if txt else None,
+        tags=ShowTags(txt=tuple(Txt(tag.text, tag.attributes.get("purpose")) for tag in txt)),
         generator=show.generator or "",
     )
 

@@ -1,13 +1,16 @@
 """What is written as show.toml, as an episode's text, as addresses.json is read back the same."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podhost.errors import Invalid
+from podhost.formats.feed_tags import read_episode_tag, read_show_tag
 from podhost.formats.folder_addresses import (
     Addresses,
     KeptEpisode,
@@ -235,3 +238,35 @@ def test_any_addresses_are_read_back_as_they_were(addresses: Addresses) -> None:
 def test_addresses_that_podhost_never_writes_are_refused_in_a_sentence(data: str) -> None:
     with pytest.raises(Invalid, match="not as podhost writes it"):
         read_addresses(data.encode())
+
+
+EVERY_TAG = Path(__file__).parent.parent / "golden" / "every-tag" / "input.toml"
+
+
+def test_every_feed_tag_is_read_back() -> None:
+    golden = msgspec.toml.decode(EVERY_TAG.read_bytes())
+    tags = {name: read_show_tag(name, value) for name, value in golden["show"]["tags"].items()}
+    assert read_show(render_show_file(ShowFile(title="A", tags=tags))).tags == tags
+    given = golden["episodes"][0]["tags"]
+    tags = {name: read_episode_tag(name, value) for name, value in given.items()}
+    assert read_episode(render_episode_file(EpisodeFile(tags=tags))).tags == tags
+
+
+@given(
+    line, st.none() | st.integers(0, 10**6), st.floats(0, 1e6).map(lambda value: round(value, 3))
+)
+def test_words_and_numbers_of_feed_tags_are_read_back(
+    word: str, whole: int | None, seconds: float
+) -> None:
+    word = word[:100].strip()
+    if not word:
+        return
+    tags = {"txt": read_show_tag("txt", [{"text": word, "purpose": word}])}
+    assert read_show(render_show_file(ShowFile(title="A", tags=tags))).tags == tags
+    soundbites = [{"start": seconds, "duration": 1e-3 + seconds, "title": word}]
+    interact = [{"protocol": "nostr", "uri": "https://a.example/", "priority": whole}]
+    tags = {
+        "soundbites": read_episode_tag("soundbites", soundbites),
+        "social_interact": read_episode_tag("social_interact", interact),
+    }
+    assert read_episode(render_episode_file(EpisodeFile(tags=tags))).tags == tags

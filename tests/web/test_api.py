@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from podhost.accounts import create_account, create_token
 from podhost.app import create_app
 from podhost.changes import prune_changes
 from podhost.feeds import find_snapshot, snapshot_body
+from podhost.formats.rss import says_the_same
 from podhost.instance import Instance
 from podhost.models import Artwork
 from podhost.shows import get_show
@@ -41,6 +43,15 @@ HOSTILE_TEXTS = {
     "long": "wörd " * 60,
     "entities": "&amp;lt; &#0; &#xD800; %s %00 {{7*7}}",
 }
+
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+PRINTED_TAGS = """
+    podcast:txt podcast:funding podcast:location podcast:license podcast:value podcast:image
+    podcast:block podcast:updateFrequency podcast:podroll podcast:publisher podcast:chat
+    podcast:socialInteract podcast:soundbite podcast:alternateEnclosure podcast:contentLink
+    podcast:valueTimeSplit spotify:limit spotify:countryOfOrigin media:restriction
+"""
 
 
 class Program:
@@ -255,6 +266,109 @@ def test_a_show_has_every_field_that_can_be_given(alice: Program) -> None:
     assert any("artwork" in sentence for sentence in answer["warnings"])
     assert alice.get(f"{SHOWS}/tides").json() == answer
     assert alice.get(SHOWS).json() == {"shows": [answer], "total": 1, "next": None}
+
+
+def golden_tags() -> tuple[dict[str, Any], dict[str, Any]]:
+    text = (GOLDEN / "every-tag" / "input.toml").read_text(encoding="utf-8")
+    values = tomllib.loads(text)
+    return values["show"]["tags"], values["episodes"][0]["tags"]
+
+
+def test_every_feed_tag_is_given_told_and_taken_away(
+    instance: Instance, alice: Program, show: dict[str, Any], mp3: Path
+) -> None:
+    of_show, of_episode = golden_tags()
+    of_episode["soundbites"] = [{"start": 0.25, "duration": 0.5, "title": "Hello"}]
+    episode = make_episode(alice, mp3, number="3", publish="true")
+    path = f"{EPISODES}/{episode['id']}"
+    before = feed_of(instance)
+    for address, given in ((f"{SHOWS}/tide-tables", of_show), (path, of_episode)):
+        told = alice.patch(address, json=given)
+        assert told.status_code == 200, told.text
+        kept = {name: told.json()[name] for name in given}
+        assert alice.get(address).json() | kept == alice.get(address).json()
+        again = alice.patch(address, json=kept)
+        assert {**again.json(), "warnings": []} == {**told.json(), "warnings": []}
+    assert told.json()["soundbites"] == of_episode["soundbites"]
+    assert told.json()["value"]["time_splits"][0]["remote_percentage"] == 95
+    feed = feed_of(instance)
+    for name in PRINTED_TAGS.split():
+        assert f"<{name}" in feed and f"<{name}" not in before, name
+    nothing = dict.fromkeys([*of_show, *of_episode])
+    for address, given in ((f"{SHOWS}/tide-tables", of_show), (path, of_episode)):
+        taken = alice.patch(address, json={name: nothing[name] for name in given})
+        assert taken.status_code == 200, taken.text
+        assert not any(taken.json()[name] for name in given)
+    assert says_the_same(feed_of(instance).encode(), before.encode())
+
+
+def test_feed_tags_come_in_forms_too(alice: Program, show: dict[str, Any], mp3: Path) -> None:
+    episode = make_episode(
+        alice,
+        mp3,
+        license='{"name": "CC-BY-4.0"}',
+        funding='[{"url": "https://tide.example/"}]',
+        episode_display="Ch. 3",
+        content_links="",
+    )
+    assert episode["license"] == {"name": "CC-BY-4.0"}
+    assert episode["funding"] == [{"url": "https://tide.example/"}]
+    assert "number" in " ".join(episode["warnings"])
+    assert_error(upload(alice, mp3.read_bytes(), license="[]"), 422, "license")
+
+
+def test_wrong_feed_tags_are_all_named(alice: Program, show: dict[str, Any]) -> None:
+    given = {
+        "funding": [{"url": "https://tide.example/"}, {"url": "tide"}],
+        "license": {"name": "Ours"},
+        "chat": {"server": "irc.example"},
+    }
+    answer = alice.patch(f"{SHOWS}/tide-tables", json=given)
+    assert_error(answer, 422, "chat.protocol")
+    del given["chat"]
+    answer = alice.patch(f"{SHOWS}/tide-tables", json=given)
+    assert_error(answer, 422, "funding[1].url", "license.url")
+    told = alice.patch(
+        f"{SHOWS}/tide-tables", json={"license": {"name": "MIT", "nmae": 1}, "podroll": None}
+    )
+    assert "'license.name'" in told.json()["warnings"][0]
+
+
+def test_a_soundbite_outside_the_audio_is_refused_and_a_kept_one_is_told(
+    instance: Instance, alice: Program, show: dict[str, Any], mp3: Path
+) -> None:
+    long = {"soundbites": [{"start": 1, "duration": 1000}]}
+    assert_error(
+        upload(alice, mp3.read_bytes(), soundbites=json.dumps(long["soundbites"])),
+        422,
+        "soundbites[0]",
+    )
+    waiting = draft(alice, **long)
+    path = f"{EPISODES}/{waiting['id']}"
+    assert alice.put(f"{path}/audio", files={"audio": ("a.mp3", mp3.read_bytes())}).is_success
+    told = alice.get(path).json()
+    assert told["soundbites"] == [{"start": 1.0, "duration": 1000.0}]
+    assert any("left out of the feed" in sentence for sentence in told["warnings"])
+    assert alice.post(f"{path}/publish").is_success
+    assert "podcast:soundbite" not in feed_of(instance)
+    other = {"soundbites": [{"start": 2, "duration": 1000}]}
+    assert_error(alice.patch(path, json=other), 422, "soundbites[0]")
+
+
+def test_a_show_with_episodes_cannot_become_a_list_and_a_list_gets_none(
+    instance: Instance, alice: Program, show: dict[str, Any], mp3: Path
+) -> None:
+    episode = make_episode(alice, mp3, publish="true")
+    path = f"{SHOWS}/tide-tables"
+    assert_error(alice.patch(path, json={"medium": "musicL"}), 422, "medium")
+    assert alice.post(f"{EPISODES}/{episode['id']}/withdraw").is_success
+    changed = alice.patch(path, json={"medium": "musicl"})
+    assert changed.json()["medium"] == "musicL"
+    assert any("remote_items" in sentence for sentence in changed.json()["warnings"])
+    assert_error(alice.post(f"{EPISODES}/{episode['id']}/publish"), 422)
+    guid = "917393e3-1b1e-5cef-ace4-edaa54e1f810"
+    assert alice.patch(path, json={"remote_items": [{"feed_guid": guid}]}).is_success
+    assert f'<podcast:remoteItem feedGuid="{guid}"/>' in feed_of(instance)
 
 
 def test_what_an_answer_says_can_be_given_back(alice: Program, show: dict[str, Any]) -> None:

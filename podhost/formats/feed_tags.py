@@ -1,0 +1,394 @@
+"""What the optional tags of shows and episodes may say; reads them from JSON-like values.
+
+It builds no XML (`tag_elements` does) and knows no row. Rules: the podcast namespace, Spotify's and
+Media RSS's own.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Any, get_type_hints
+
+import msgspec
+
+from podhost.errors import Invalid
+from podhost.formats import tag_rules as rules
+from podhost.formats.tag_values import (
+    NO_EPISODE_TAGS,
+    NO_SHOW_TAGS,
+    AlternateEnclosure,
+    Chat,
+    ContentLink,
+    EpisodeTags,
+    EpisodeValue,
+    Funding,
+    Integrity,
+    License,
+    Location,
+    MediaRestriction,
+    PlatformBlock,
+    Recipient,
+    RemoteItem,
+    ShowTags,
+    SocialInteract,
+    Soundbite,
+    Source,
+    TimeSplit,
+    Txt,
+    UpdateFrequency,
+    Value,
+)
+from podhost.formats.type_sentences import type_problem
+
+LONGEST_LABEL = 128
+LONGEST_TXT = 4_000
+MOST_ENTRIES = 200
+
+
+_SHOW_TYPES = get_type_hints(ShowTags)
+_EPISODE_TYPES = get_type_hints(EpisodeTags)
+SHOW_TAGS = tuple(_SHOW_TYPES)
+EPISODE_TAGS = tuple(_EPISODE_TYPES)
+
+
+def read_show_tags(given: Mapping[str, Any]) -> ShowTags:
+    """The tags out of JSON-like values. Raises Invalid with a sentence for each wrong field."""
+    found: ShowTags = _read_all(given, read_show_tag, ShowTags)
+    return found
+
+
+def read_episode_tags(given: Mapping[str, Any]) -> EpisodeTags:
+    """As `read_show_tags`, for an episode."""
+    found: EpisodeTags = _read_all(given, read_episode_tag, EpisodeTags)
+    return found
+
+
+def read_show_tag(name: str, given: Any) -> Any:
+    """What is stored of one given field: JSON-like, cleaned and valid; None for nothing.
+
+    Raises Invalid, whose fields are paths below this one, such as "[0].url".
+    """
+    return _read_field(name, given, _SHOW_TYPES[name])
+
+
+def read_episode_tag(name: str, given: Any) -> Any:
+    """As `read_show_tag`, for an episode."""
+    return _read_field(name, given, _EPISODE_TYPES[name])
+
+
+def stored_show_tags(stored: Mapping[str, Any] | None) -> ShowTags:
+    """The tags out of what `read_show_tag` gave for each."""
+    return msgspec.convert(stored, ShowTags) if stored else NO_SHOW_TAGS
+
+
+def stored_episode_tags(stored: Mapping[str, Any] | None) -> EpisodeTags:
+    """As `stored_show_tags`, for an episode."""
+    return msgspec.convert(stored, EpisodeTags) if stored else NO_EPISODE_TAGS
+
+
+def check_soundbites(stored: Mapping[str, Any] | None, duration_ms: int) -> None:
+    """Raises Invalid for each stored soundbite that is not inside audio of this length."""
+    problems = {
+        f"[{index}]": f"It ends after the audio does, at {duration_ms / 1000:g} seconds."
+        for index, soundbite in enumerate(stored_episode_tags(stored).soundbites)
+        if not lies_inside(soundbite, duration_ms)
+    }
+    if problems:
+        raise Invalid(" ".join(problems.values()), problems)
+
+
+def episode_tag_warnings(
+    stored: Mapping[str, Any], number: int | None, duration_ms: int | None
+) -> list[str]:
+    """What of an episode's tags the feed cannot have, as it stands with its audio and number."""
+    tags = stored_episode_tags(stored)
+    warnings = [
+        f"The soundbite at {soundbite.start:g} seconds ends after the audio does; "
+        "it is kept, and left out of the feed."
+        for soundbite in tags.soundbites
+        if duration_ms is not None and not lies_inside(soundbite, duration_ms)
+    ]
+    if tags.episode_display and not number:
+        warnings.append("episode_display stands beside the episode's number, and it has none.")
+    return warnings
+
+
+def lies_inside(soundbite: Soundbite, duration_ms: int) -> bool:
+    """Whether audio of this length has the whole soundbite."""
+    return round((soundbite.start + soundbite.duration) * 1000) <= duration_ms
+
+
+def _read_all(given: Mapping[str, Any], read: Callable[[str, Any], Any], kind: Any) -> Any:
+    problems: dict[str, str] = {}
+    found: dict[str, Any] = {}
+    for name in msgspec.structs.fields(kind):
+        try:
+            found[name.name] = read(name.name, given.get(name.name))
+        except Invalid as error:
+            problems |= {f"{name.name}{path}": text for path, text in error.fields.items()}
+    if problems:
+        raise Invalid(" ".join(f"{path}: {text}" for path, text in problems.items()), problems)
+    return msgspec.convert({name: value for name, value in found.items() if value}, kind)
+
+
+def _read_field(name: str, given: Any, kind: Any) -> Any:
+    if given is None or given == "" or given == [] or given == ():
+        return None
+    try:
+        # Text files have no numbers of their own in YAML, and TOML has dates.
+        plain = _plain(msgspec.to_builtins(given, builtin_types=(date,)))
+        value = msgspec.convert(plain, kind, strict=False)
+    except msgspec.ValidationError as error:
+        place, sentence = type_problem(error)
+        raise Invalid(sentence, {place: sentence}) from None
+    except (TypeError, RecursionError, ValueError):
+        sentence = "It is nothing that a feed could say."
+        raise Invalid(sentence, {"": sentence}) from None
+    problems: dict[str, str] = {}
+    read = _read_value(value, _FIELD_RULES.get(name), "", problems)
+    if not problems and (check := _LIST_CHECKS.get(name)):
+        problems |= check(read)
+    if problems:
+        raise Invalid(" ".join(problems.values()), problems)
+    # As it comes back from the database; what says nothing but its default is not there.
+    return msgspec.json.decode(msgspec.json.encode(read)) or None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _read_value(value: Any, rule: rules.Rule | None, path: str, problems: dict[str, str]) -> Any:
+    if isinstance(value, msgspec.Struct):
+        return _read_struct(value, path, problems)
+    if isinstance(value, tuple):
+        if len(value) > MOST_ENTRIES:
+            problems[path] = f"It has {len(value)} entries; {MOST_ENTRIES} are the most."
+            return value
+        read = [
+            _read_value(entry, rule, f"{path}[{index}]", problems)
+            for index, entry in enumerate(value)
+        ]
+        # An entry that is empty says nothing.
+        return tuple(entry for entry in read if entry not in (None, ""))
+    if value is None or rule is None:
+        return value
+    try:
+        return rule(value)
+    except ValueError as error:
+        problems[path] = str(error)
+        return value
+
+
+def _read_struct(value: msgspec.Struct, path: str, problems: dict[str, str]) -> msgspec.Struct:
+    own_rules = _RULES[type(value)]
+    earlier = len(problems)
+    read: dict[str, Any] = {}
+    for field in msgspec.structs.fields(type(value)):
+        place = f"{path}.{field.name}"
+        found = _read_value(getattr(value, field.name), own_rules.get(field.name), place, problems)
+        is_empty = found in (None, "", ())
+        if is_empty and field.required and place not in problems:
+            problems[place] = "It must not be empty."
+        read[field.name] = field.default if is_empty and not field.required else found
+    kept = msgspec.structs.replace(value, **read)
+    if len(problems) == earlier and (check := _CHECKS.get(type(value))):
+        problems |= {f"{path}{place}": text for place, text in check(kept).items()}
+    return kept
+
+
+# What single fields may be
+
+
+_LABEL = rules.line(LONGEST_LABEL)
+_WORD = rules.pattern(
+    r"[a-z0-9][a-z0-9._+\-]{0,63}", "It must be one word of letters a to z, digits and hyphens."
+)
+_FIELD_RULES: Mapping[str, rules.Rule] = {
+    "images": rules.truth,
+    "artwork_alt": rules.line(1_000),
+    "inline_chapters": rules.truth,
+    "spotify_limit": rules.whole(1, 100_000),
+    "spotify_countries": rules.country,
+    "episode_display": rules.line(32),
+}
+_VALUE_RULES = {"type": _WORD, "method": _WORD, "suggested": rules.amount}
+_RULES: Mapping[type, Mapping[str, rules.Rule]] = {
+    Funding: {"url": rules.web_address, "label": _LABEL},
+    License: {"name": _LABEL, "url": rules.web_address},
+    Location: {
+        "name": _LABEL,
+        "rel": rules.one_of("subject", "creator"),
+        "geo": rules.geo,
+        "osm": rules.osm,
+        "country": rules.country,
+    },
+    Txt: {"text": rules.paragraph(LONGEST_TXT), "purpose": _LABEL},
+    UpdateFrequency: {
+        "label": _LABEL,
+        "rrule": rules.recurrence,
+        "dtstart": rules.moment,
+    },
+    PlatformBlock: {"id": _WORD},
+    RemoteItem: {
+        "feed_guid": rules.uuid_text,
+        "feed_url": rules.web_address,
+        "item_guid": rules.guid,
+        "medium": rules.one_of(*rules.MEDIUMS, *rules.LIST_MEDIUMS),
+        "title": rules.line(255),
+    },
+    Chat: {
+        "server": rules.line(255),
+        "protocol": _WORD,
+        "account_id": rules.line(255),
+        "space": rules.line(255),
+    },
+    SocialInteract: {
+        "protocol": _WORD,
+        "uri": rules.resource,
+        "account_id": rules.line(255),
+        "account_url": rules.web_address,
+        "priority": rules.whole(0, 1_000_000),
+    },
+    Recipient: {
+        "type": _WORD,
+        "address": rules.line(500),
+        "split": rules.whole(0, 1_000_000),
+        "name": rules.line(255),
+        "custom_key": rules.line(255),
+        "custom_value": rules.line(1_000),
+    },
+    TimeSplit: {
+        "start": rules.seconds(),
+        "duration": rules.seconds(above=0),
+        "remote_start": rules.seconds(),
+        "remote_percentage": rules.percentage,
+    },
+    Value: _VALUE_RULES,
+    EpisodeValue: _VALUE_RULES,
+    MediaRestriction: {
+        "relationship": rules.one_of("allow", "deny"),
+        "countries": rules.country,
+    },
+    Soundbite: {
+        "start": rules.seconds(),
+        "duration": rules.seconds(above=0),
+        "title": _LABEL,
+    },
+    Source: {"uri": rules.resource, "content_type": rules.mime_type},
+    Integrity: {"type": rules.one_of("sri", "pgp-signature"), "value": rules.paragraph(4_000)},
+    AlternateEnclosure: {
+        "type": rules.mime_type,
+        "length": rules.whole(0, 2**53),
+        "bitrate": rules.bits_per_second,
+        "height": rules.whole(1, 100_000),
+        "lang": rules.language,
+        "title": rules.line(32),
+        "rel": rules.line(32),
+        "codecs": rules.line(255),
+    },
+    ContentLink: {"href": rules.web_address, "text": _LABEL},
+}
+
+
+# What fields must be together
+
+
+def _license_problems(tag: License) -> dict[str, str]:
+    if tag.url or is_known_license(tag.name):
+        return {}
+    return {".url": "It is needed for a licence that is not a known one such as CC-BY-4.0."}
+
+
+def is_known_license(name: str) -> bool:
+    """Whether the name alone says what is allowed: an identifier that licences are known by."""
+    return name.lower() in _KNOWN_LICENSES or bool(_CREATIVE_COMMONS.fullmatch(name))
+
+
+# With the country where there is a version for it, such as CC-BY-3.0-AT.
+_CREATIVE_COMMONS = re.compile(
+    r"cc-by(-nc)?(-sa|-nd)?-(1\.0|2\.0|2\.5|3\.0|4\.0)(-[a-z]{2,4})?", re.ASCII | re.IGNORECASE
+)
+_LICENSE_NAMES = """
+    cc0-1.0 mit apache-2.0 gpl-2.0-only gpl-2.0-or-later gpl-3.0-only gpl-3.0-or-later
+    gfdl-1.3-only gfdl-1.3-or-later lal-1.2 lal-1.3 pddl-1.0 unlicense wtfpl
+"""
+_KNOWN_LICENSES = frozenset(_LICENSE_NAMES.split())
+
+
+def _frequency_problems(tag: UpdateFrequency) -> dict[str, str]:
+    if not (tag.label or tag.rrule or tag.complete):
+        return {"": "It must have a label, an rrule, or complete."}
+    if tag.rrule and "COUNT" in rules.recurrence_parts(tag.rrule) and not tag.dtstart:
+        return {".dtstart": "It is needed when the rule counts; write the first day."}
+    return {}
+
+
+def _interact_problems(tag: SocialInteract) -> dict[str, str]:
+    if tag.protocol != "disabled":
+        return {} if tag.uri else {".uri": "It is needed: the address of the post."}
+    if tag != SocialInteract(protocol="disabled"):
+        return {"": "It can say nothing besides the protocol when that is disabled."}
+    return {}
+
+
+def _value_problems(tag: Value) -> dict[str, str]:
+    problems = _share_problems(tag.recipients, "")
+    for index, split in enumerate(tag.time_splits if isinstance(tag, EpisodeValue) else ()):
+        place = f".time_splits[{index}]"
+        if bool(split.remote_item) == bool(split.recipients):
+            problems[place] = "It must have either a remote_item or recipients."
+        elif split.recipients:
+            problems |= _share_problems(split.recipients, place)
+    return problems
+
+
+def _share_problems(recipients: Sequence[Recipient], place: str) -> dict[str, str]:
+    if sum(recipient.split for recipient in recipients) == 0:
+        return {f"{place}.recipients": "It must give somebody a share of at least 1."}
+    return {}
+
+
+def _integrity_problems(tag: Integrity) -> dict[str, str]:
+    if tag.type == "sri" and not rules.is_sri(tag.value):
+        return {".value": "It must be a hash such as sha384- and 64 letters in base64."}
+    return {}
+
+
+_CHECKS: Mapping[type, Callable[[Any], dict[str, str]]] = {
+    License: _license_problems,
+    UpdateFrequency: _frequency_problems,
+    SocialInteract: _interact_problems,
+    Value: _value_problems,
+    EpisodeValue: _value_problems,
+    Integrity: _integrity_problems,
+}
+
+
+def _default_problems(tags: Sequence[AlternateEnclosure]) -> dict[str, str]:
+    if sum(tag.default for tag in tags) > 1:
+        return {"": "It can have one default only."}
+    return {}
+
+
+def _block_problems(tags: Sequence[PlatformBlock]) -> dict[str, str]:
+    if len({tag.id for tag in tags}) < len(tags):
+        return {"": "It names a platform twice."}
+    return {}
+
+
+def _publisher_problems(tag: RemoteItem) -> dict[str, str]:
+    if tag.medium not in (None, "publisher"):
+        return {".medium": "It must be publisher, or left out."}
+    return {}
+
+
+_LIST_CHECKS: Mapping[str, Callable[[Any], dict[str, str]]] = {
+    "alternate_enclosures": _default_problems,
+    "platform_blocks": _block_problems,
+    "publisher": _publisher_problems,
+}
