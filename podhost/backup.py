@@ -5,6 +5,7 @@ meanwhile: then the rows are read once more, and those that were read last are t
 """
 
 import fcntl
+import hashlib
 import os
 import sys
 import time
@@ -26,7 +27,7 @@ from podhost.edge import PUBLIC
 from podhost.errors import Conflict, NotFound, Unavailable
 from podhost.instance import Instance
 from podhost.models import Audio, Base
-from podhost.storage import Storage, disk_errors
+from podhost.storage import Storage, disk_errors, sync_folder
 from podhost.sweep import NEWEST_KEY, OWNER_KEY
 
 Progress = Callable[[int, int], None]
@@ -113,7 +114,7 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
                 os.fsync(file.fileno())
                 _require_free(path)
                 unfinished.rename(path)
-                _sync_folder(path.parent)
+                sync_folder(path.parent)
         except BaseException:
             unfinished.unlink(missing_ok=True)
             raise
@@ -124,14 +125,6 @@ def _require_free(path: Path) -> None:
         raise Conflict(
             f"There is a file {path} already, and a backup replaces none; give it another name."
         )
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class _Backup:
@@ -284,8 +277,6 @@ class _Backup:
             self._progress(done, max(done, self._total_bytes))
 
     def _sha256(self, key: str, size_bytes: int) -> str:
-        import hashlib
-
         digest = hashlib.sha256()
         for chunk in _chunks(self._storage, key, size_bytes):
             digest.update(chunk)

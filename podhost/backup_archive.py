@@ -68,7 +68,7 @@ class ArchiveWriter:
         self._mtime = mtime
         self.size_bytes = 0
         # The line of each member; a million of them are no longer held in memory.
-        self._lines = tempfile.SpooledTemporaryFile(max_size=16 * CHUNK_BYTES)  # noqa: SIM115
+        self._lines = tempfile.SpooledTemporaryFile(max_size=16 * CHUNK_BYTES)  # noqa: SIM115 - closed by finish()
         self._digest = hashlib.sha256()
 
     def add(self, name: str, data: bytes) -> None:

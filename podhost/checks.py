@@ -24,7 +24,6 @@ from podhost.storage import Storage
 
 Progress = Callable[[int, int], None]
 _ITUNES = "{http://www.itunes.com/dtds/podcast-1.0.dtd}"
-_CHUNK_BYTES = 1 << 20
 _LOOK_AGAIN_SECONDS = 0.25
 
 
@@ -178,20 +177,12 @@ def _file_problems(
         stored = storage.size(key)
         if stored != size_bytes:
             yield f"{name}: {key} has {stored} bytes in the storage; it should have {size_bytes}."
-        elif sha256 is not None and _hash(storage, key) != sha256:
+        elif sha256 is not None and storage.sha256(key) != sha256:
             yield f"{name}: {key} has other bytes in the storage than were uploaded."
     except NotFound:
         yield f"{name}: {key} is not in the storage."
     except PodhostError as error:
         yield f"{name}: {key} could not be read: {error.message}"
-
-
-def _hash(storage: Storage, key: str) -> str:
-    digest = hashlib.sha256()
-    with storage.open(key) as reader:
-        while chunk := reader.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _general_problems(instance: Instance) -> Iterator[str]:

@@ -40,7 +40,7 @@ def show_file(show: Show, credits: Sequence[Credit], pictures: Mapping[str, str]
         link=show.link,
         copyright=show.copyright,
         explicit=show.explicit,
-        show_type=show.show_type,  # type: ignore[arg-type]
+        show_type=show.show_type,  # type: ignore[arg-type]  # rows hold any text
         categories=tuple(" > ".join(part for part in pair if part) for pair in show.categories),
         time_zone=show.time_zone,
         artwork=SHOW_ARTWORK,
@@ -72,13 +72,13 @@ def episode_file(
     return EpisodeFile(
         title=episode.title,
         date=local_date(at, show.time_zone) if at is not None else None,
-        status=status,  # type: ignore[arg-type]
+        status=status,  # type: ignore[arg-type]  # as above
         guid=episode.guid,
         slug=episode.slug if _is_readable_slug(episode.slug) else None,
         season=episode.season,
         season_name=episode.season_name,
         number=episode.number,
-        episode_type=episode.episode_type,  # type: ignore[arg-type]
+        episode_type=episode.episode_type,  # type: ignore[arg-type]  # as above
         explicit=episode.explicit,
         author=episode.author,
         link=episode.link,

@@ -59,7 +59,7 @@ from podhost.models import (
 )
 from podhost.people import list_credits
 from podhost.shows import get_show
-from podhost.storage import Storage, disk_errors
+from podhost.storage import Storage, disk_errors, sync_folder
 
 FEED_FILE = "feed.xml"
 REPORT_FILE = "report.json"
@@ -401,7 +401,7 @@ def _appearing(target: Path) -> Iterator[Path]:
                 _sync(unfinished)
                 _require_empty(target)
                 unfinished.rename(target)
-                _sync_folder(target.parent)
+                sync_folder(target.parent)
         except BaseException:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise
@@ -441,13 +441,6 @@ def _sync(folder: Path) -> None:
     """Make all files durable, before the folder's name says that they are there."""
     for path, _, names in os.walk(folder):
         for name in names:
-            _sync_folder(Path(path) / name)
-        _sync_folder(Path(path))
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            with (Path(path) / name).open("rb") as file:
+                os.fsync(file.fileno())
+        sync_folder(Path(path))

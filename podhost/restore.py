@@ -4,7 +4,6 @@ It makes nothing before the whole archive is verified, stores files before rows,
 in one transaction; so a run that was cut short is simply started again.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from typing import Any
 
 from podhost import backup_rows, sweep
 from podhost.backup import AUDIO, BackupReport, may_be_kept
-from podhost.backup_archive import CHUNK_BYTES, STORAGE, ArchiveReader, Member, damaged, parsed
+from podhost.backup_archive import STORAGE, ArchiveReader, Member, damaged, parsed
 from podhost.backup_rows import Columns
 from podhost.db import (
     Database,
@@ -229,13 +228,8 @@ def _is_stored(storage: Storage, key: str, size_bytes: int, sha256: str) -> bool
     stat = storage.find_stat(key)
     if stat is None:
         return False
-    if stat.size_bytes == size_bytes:
-        digest = hashlib.sha256()
-        with storage.open(key) as reader:
-            while chunk := reader.read(CHUNK_BYTES):
-                digest.update(chunk)
-        if digest.hexdigest() == sha256:
-            return True
+    if stat.size_bytes == size_bytes and storage.sha256(key) == sha256:
+        return True
     raise Conflict(
         f"Other bytes than those of the backup are stored as {key}, and a restore replaces "
         "nothing; give it an empty storage, or the one that the backup was made of. No row was "

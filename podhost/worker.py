@@ -191,60 +191,73 @@ def run_worker(
     owner = worker_name()
     next_sweep = instance.now()
     is_first = True
-    failures = 0
     leaps = _Leaps(next_sweep)
+
+    def do_one() -> bool:
+        nonlocal next_sweep, is_first
+        now = instance.now()
+        # A clock that was set back must not stop the sweep for as long.
+        if now >= next_sweep or next_sweep - now > SWEEP_EVERY:
+            run_sweep(instance, is_first=is_first)
+            if not leaps.is_near(now) and sweep.claim_clean_up(instance.database, now=now):
+                # Beside the jobs: a full store takes minutes to go through, and one that
+                # hangs even longer. Breaking it off at the end harms nothing.
+                threading.Thread(
+                    target=_clean_up, args=(instance,), name="clean-up", daemon=True
+                ).start()
+            if edge_walk.claim_walk(instance, is_first=is_first):
+                threading.Thread(
+                    target=_walk_edge, args=(instance,), name="edge", daemon=True
+                ).start()
+            is_first = False
+            next_sweep = now + SWEEP_EVERY
+        edge.enqueue_changed(instance)
+        return run_next_job(instance, owner=owner)
+
     # Beside the jobs: a hub that does not answer must not hold up a feed.
     pings = threading.Thread(
         target=_tell_hubs, args=(instance, stop, longest_wait_seconds), name="hubs", daemon=True
     )
     pings.start()
-    while not stop.is_set():
-        try:
-            now = instance.now()
-            # A clock that was set back must not stop the sweep for as long.
-            if now >= next_sweep or next_sweep - now > SWEEP_EVERY:
-                run_sweep(instance, is_first=is_first)
-                if not leaps.is_near(now) and sweep.claim_clean_up(instance.database, now=now):
-                    # Beside the jobs: a full store takes minutes to go through, and one that
-                    # hangs even longer. Breaking it off at the end harms nothing.
-                    threading.Thread(
-                        target=_clean_up, args=(instance,), name="clean-up", daemon=True
-                    ).start()
-                if edge_walk.claim_walk(instance, is_first=is_first):
-                    threading.Thread(
-                        target=_walk_edge, args=(instance,), name="edge", daemon=True
-                    ).start()
-                is_first = False
-                next_sweep = now + SWEEP_EVERY
-            edge.enqueue_changed(instance)
-            did_work = run_next_job(instance, owner=owner)
-            failures = 0
-        except Exception as error:
-            failures = min(failures + 1, 10)
-            _complaints.say("the worker cannot work; it tries again", error)
-            stop.wait(min(2**failures, longest_wait_seconds))
-            continue
-        if not did_work:
-            stop.wait(IDLE_SECONDS)
+    complaint = "the worker cannot work; it tries again"
+    _work(do_one, stop, IDLE_SECONDS, longest_wait_seconds, complaint)
     pings.join(_LAST_PING_SECONDS)
 
 
 def _tell_hubs(instance: Instance, stop: threading.Event, longest_wait_seconds: float) -> None:
     owner = worker_name()
-    failures = 0
     # One for all: it takes a while to load the certificates.
     with instance_fetcher(instance.settings, base_url=instance.base_url) as fetcher:
-        while not stop.is_set():
-            try:
-                did_work = run_next_ping(instance, fetcher, owner=owner)
-                failures = 0
-            except Exception as error:
-                failures = min(failures + 1, 10)
-                _complaints.say("no hub can be told; that is tried again", error)
-                stop.wait(min(2**failures, longest_wait_seconds))
-                continue
-            if not did_work:
-                stop.wait(_IDLE_PINGS_SECONDS)
+        _work(
+            lambda: run_next_ping(instance, fetcher, owner=owner),
+            stop,
+            _IDLE_PINGS_SECONDS,
+            longest_wait_seconds,
+            "no hub can be told; that is tried again",
+        )
+
+
+def _work(
+    do_one: Callable[[], bool],
+    stop: threading.Event,
+    idle_seconds: float,
+    longest_wait_seconds: float,
+    complaint: str,
+) -> None:
+    """Do one thing after the other until `stop` is set; wait where there was none to do, and
+    longer and longer where it cannot be done."""
+    failures = 0
+    while not stop.is_set():
+        try:
+            did_work = do_one()
+            failures = 0
+        except Exception as error:
+            failures = min(failures + 1, 10)
+            _complaints.say(complaint, error)
+            stop.wait(min(2**failures, longest_wait_seconds))
+            continue
+        if not did_work:
+            stop.wait(idle_seconds)
 
 
 class _Leaps:

@@ -14,6 +14,7 @@ from podhost.storage.contract import (
     check_key,
     disk_errors,
     is_key,
+    sync_folder,
 )
 from podhost.storage.folder import LocalStorage
 from podhost.storage.s3 import S3Storage
@@ -29,6 +30,7 @@ __all__ = [
     "check_key",
     "disk_errors",
     "open_storage",
+    "sync_folder",
 ]
 
 

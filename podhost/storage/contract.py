@@ -7,6 +7,7 @@ go. A key is used once unless the caller says `overwrite`; an object appears who
 import errno
 import hashlib
 import io
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -252,6 +253,14 @@ class Storage(Protocol):
                 raise
         return size_bytes, digest.hexdigest()
 
+    def sha256(self, key: str) -> str:
+        """The SHA-256 of an object in hexadecimal, read anew. Raises NotFound."""
+        digest = hashlib.sha256()
+        with self.open(key) as reader:
+            while chunk := reader.read(CHUNK_BYTES):
+                digest.update(chunk)
+        return digest.hexdigest()
+
     def temporary_folder(self) -> Path | None:
         """Where a file must lie so that put_file(move=True) copies nothing; None if nowhere."""
         return None
@@ -329,3 +338,16 @@ def disk_errors(folder: Path) -> Iterator[None]:
             ) from error
         reason = error.strerror or type(error).__name__
         raise Unavailable(f"The folder {folder} cannot be used: {reason}.") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems know no such thing as flushing a folder.
+        if error.errno != errno.EINVAL:
+            raise
+    finally:
+        os.close(descriptor)

@@ -29,6 +29,7 @@ from podhost.storage.contract import (
     disk_errors,
     is_key,
     missing,
+    sync_folder,
     taken,
 )
 
@@ -134,7 +135,7 @@ class LocalStorage(Storage):
             except (FileNotFoundError, NotADirectoryError):
                 self._check_root()
             else:
-                _sync_folder(path.parent)
+                sync_folder(path.parent)
 
     def list(self, prefix: str = "") -> Iterator[Stat]:
         at = check_prefix(prefix).rpartition("/")[0]
@@ -236,7 +237,7 @@ class LocalStorage(Storage):
                 os.link(finished, target)
             except FileExistsError:
                 raise taken(key) from None
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
         if not overwrite:
             # It is stored: a second name that stays behind in `tmp/` is for sweep_temporary.
             with suppress(OSError):
@@ -255,7 +256,7 @@ class LocalStorage(Storage):
                 if error.errno in (*_NO_LINK, errno.ENOENT, errno.ENOTDIR):
                     return False
                 raise
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
         return True
 
     def _make_folder(self, folder: Path) -> None:
@@ -269,7 +270,7 @@ class LocalStorage(Storage):
         if folder != folder.parent:
             self._make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
-        _sync_folder(folder.parent)
+        sync_folder(folder.parent)
         self._durable_folders.add(folder)
 
     def _walk(self, folder: Path, at: str, prefix: str) -> Iterator[Stat]:
@@ -370,15 +371,3 @@ class _FileWriter:
 
 def _stat(key: str, found: os.stat_result) -> Stat:
     return Stat(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some network file systems know no such thing as flushing a folder.
-        if error.errno != errno.EINVAL:
-            raise
-    finally:
-        os.close(descriptor)
