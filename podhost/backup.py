@@ -79,8 +79,15 @@ def back_up(
     if path is None:
         if sys.stdout.isatty():
             raise Conflict("A backup is no text for a terminal; send it into a file or a pipe.")
-        report = _Backup(instance, sys.stdout.buffer, with_audio, progress).write()
-        sys.stdout.buffer.flush()
+        try:
+            report = _Backup(instance, sys.stdout.buffer, with_audio, progress).write()
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            # Of other commands' output a part is fine, as for `head`; of this it is no backup.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise Unavailable(
+                "Whoever reads the backup has gone; what they have is not whole."
+            ) from None
         return report
     with _new_file(path) as file:
         return _Backup(instance, file, with_audio, progress).write()

@@ -2,6 +2,7 @@
 
 import shutil
 import textwrap
+from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -88,10 +89,9 @@ def check_stored(
     with instance.database.read() as session:
         show = get_show(session, show_slug)
         title, body = show.title, feed_body(session, show, site_of(instance))
-    fetcher = _fetcher(instance.settings, instance.base_url) if is_live else None
-    feed = diagnose_body(title, body, now=instance.now(), fetcher=fetcher, newest=newest)
-    if fetcher is not None:
-        fetcher.close()
+    reading = _fetcher(instance.settings, instance.base_url) if is_live else nullcontext()
+    with reading as fetcher:
+        feed = diagnose_body(title, body, now=instance.now(), fetcher=fetcher, newest=newest)
     return Checked(problems=problems, checked=checked, feed=feed)
 
 

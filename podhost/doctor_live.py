@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from podhost.doctor_live_rules import LIVE_RULES
 from podhost.errors import Invalid, PodhostError
-from podhost.fetching import Fetched, Fetcher
+from podhost.fetching import Fetched, Fetcher, told_bytes
 from podhost.formats.artwork_facts import ArtworkFacts, read_artwork_facts
 from podhost.formats.doctor_episodes import place_of
 from podhost.formats.doctor_report import THE_FEED, THE_SHOW, Report, View
@@ -174,10 +174,11 @@ def _judge_headers(audio: _Audio, head: Fetched) -> _Noted:
     noted: _Noted = []
     if not kind.startswith(_AUDIO_TYPES):
         noted.append(("audio-type", [kind or "nothing"]))
-    sent = head.headers.get("content-length", "")
+    sent = told_bytes(head.headers.get("content-length", ""))
+    told = told_bytes(audio.length)
     # 0 is how a feed says that it does not know.
-    if sent.isdigit() and audio.length.isdigit() and int(audio.length) not in (0, int(sent)):
-        said = f"{int(audio.length):,} bytes, where the server has {int(sent):,}"
+    if sent is not None and told and told != sent:
+        said = f"{told:,} bytes, where the server has {sent:,}"
         noted.append(("audio-length", [said]))
     return noted
 

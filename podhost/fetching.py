@@ -87,6 +87,11 @@ def instance_fetcher(settings: Settings, *, base_url: str = "", purpose: str = "
     return Fetcher(allowed=settings.fetch_allowed, user_agent=agent)
 
 
+def told_bytes(length: str) -> int | None:
+    """The number of bytes that a Content-Length or an enclosure's length says; None for none."""
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 15 else None
+
+
 class Fetcher:
     """Reads addresses; threads may share one. A context manager, or close() it.
 

@@ -26,7 +26,7 @@ from podhost.fetching import Fetched, Fetcher
 from podhost.instance import Instance
 from podhost.jobs import GiveUp, TryLater, enqueue
 from podhost.models import HubState, Job, Show, Snapshot
-from podhost.shows import feed_path, is_public
+from podhost.shows import feed_path, is_public, lock_show
 from podhost.silence import Silence
 
 TELL_HUB = "tell_hub"
@@ -135,7 +135,13 @@ def enqueue_missed(instance: Instance) -> int:
         )
         known = set(session.scalars(select(Job.key).where(Job.kind == TELL_HUB, is_in_hand)))
         waiting = session.execute(
-            select(HubState.show_id, HubState.hub).where(HubState.waits_since.is_not(None))
+            select(HubState.show_id, HubState.hub)
+            .join(Show, Show.id == HubState.show_id)
+            .where(
+                HubState.waits_since.is_not(None),
+                Show.deleted_at.is_(None),
+                Show.is_blocked.is_(False),
+            )
         )
         by_url = {hub.url: hub for hub in hubs}
         keys = {by_url[url].job_key(show_id) for show_id, url in waiting if url in by_url}
@@ -168,6 +174,8 @@ def tell_hub(instance: Instance, key: str, fetcher: Fetcher) -> None:
         return
     said = _ask(instance, hub, news, fetcher)
     with instance.database.write() as session:
+        # Or a change that is stored at the same time could be taken for told.
+        lock_show(session, show_id)
         _keep(session, show_id, hub, news, said, now=instance.now())
     if said.is_final:
         raise GiveUp(said.error)
@@ -271,17 +279,18 @@ def _keep(
     state = session.get(HubState, (show_id, hub.url))
     if state is None:
         return
+    snapshot = session.get(Snapshot, show_id)
+    has_more = snapshot is not None and snapshot.version != news.version
+    more_since = snapshot.rendered_at if snapshot is not None and has_more else None
     state.tried_at, state.last_status, state.error = now, said.status, said.error or None
     if said.error:
         state.not_before = now + said.wait if said.wait else None
         if said.is_final:
-            state.waits_since = None
+            state.waits_since = more_since
         return
     state.last_sent_at, state.snapshot_version = now, news.version
     state.not_before = now + PAUSE
-    snapshot = session.get(Snapshot, show_id)
-    has_more = snapshot is not None and snapshot.version != news.version
-    state.waits_since = snapshot.rendered_at if snapshot is not None and has_more else None
+    state.waits_since = more_since
 
 
 def _silence_of(hub: Hub) -> Silence:

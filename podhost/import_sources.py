@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from podhost.errors import PodhostError
+from podhost.fetching import told_bytes
 from podhost.formats.imported import COMES, ImportedEpisode, ImportedShow
 
 if TYPE_CHECKING:
@@ -161,5 +162,4 @@ def _head(url: str, fetcher: "Fetcher") -> "Fetched":
 
 
 def _size_bytes(answer: "Fetched") -> int | None:
-    length = answer.headers.get("content-length", "")
-    return int(length) if length.isascii() and length.isdigit() and len(length) < 15 else None
+    return told_bytes(answer.headers.get("content-length", ""))

@@ -7,6 +7,7 @@ count as downloads at services that measure.
 import hashlib
 import re
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -210,7 +211,7 @@ def outcomes(show: ImportedShow) -> Mapping[str, int]:
 
 def _without_secrets(address: str) -> str:
     """The address as it may be shown: private feeds carry their secret before the host."""
-    return re.sub(r"(?<=//)[^/@]*@", "", address.strip())
+    return re.sub(r"(?:\A|(?<=//))[^/?#]*@", "", address.strip())
 
 
 # Fetching -----------------------------------------------------------------------------------------
@@ -348,7 +349,7 @@ def _refusals(show: ImportedShow, database: Database, *, is_mine: bool) -> Itera
             "at the old host; or, if the show is yours, say so with --mine."
         )
     if show.podcast_guid:
-        wanted = select(Show.slug).where(Show.podcast_guid == show.podcast_guid.lower())
+        wanted = select(Show.slug).where(Show.podcast_guid == str(uuid.UUID(show.podcast_guid)))
         with database.read() as session:
             found = session.scalar(wanted)
         if found is not None:

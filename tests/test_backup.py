@@ -424,6 +424,23 @@ def test_a_killed_backup_leaves_no_file_of_that_name_and_the_next_one_goes_well(
 
 
 @quick
+def test_a_backup_whose_reader_goes_away_is_no_success(
+    full: Show, environment: dict[str, str]
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe:
+        done = subprocess.run(
+            [sys.executable, "-m", "podhost", "backup", "-"],
+            env={**clean_environment(), **environment},
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 1 and "not whole" in done.stderr, done.stderr
+
+
+@quick
 def test_the_commands_work_from_one_end_to_the_other(
     instance: Instance, full: Show, environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -191,6 +191,17 @@ def test_what_a_server_does_wrong_is_found(
     assert rule in rules(examined(server, fetcher))
 
 
+@pytest.mark.parametrize("length", ["²", "9" * 5000])
+def test_a_length_that_is_no_number_is_a_finding_and_no_crash(
+    server: Server, fetcher: Fetcher, length: str
+) -> None:
+    del server.answers["/tide.jpg"]
+    body = server.feed().replace(f'length="{len(AUDIO)}"', f'length="{length}"')
+    assert length in body
+    server.answers["/feed.xml"].body = body.encode()
+    assert "audio-status" not in rules(examined(server, fetcher))
+
+
 def test_a_feed_that_never_says_unchanged_is_found(server: Server, fetcher: Fetcher) -> None:
     class Forgetful(str):
         def __eq__(self, other: object) -> bool:

@@ -187,6 +187,7 @@ def test_nobody_is_told_of_shows_that_are_not_for_everybody(
     run_due_jobs(telling)
     tell(telling, clock, hours=1)
     assert hub.pings == []
+    assert run_sweep(telling) == 0, "what nobody may be told is no work"
 
 
 @pytest.mark.parametrize(

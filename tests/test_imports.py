@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from podhost.cli import podhost
 from podhost.db import Database
 from podhost.fetching import Fetcher
-from podhost.imports import ImportPlan, Source, plan_import
+from podhost.imports import ImportPlan, Source, open_source, plan_import
 from podhost.instance import Instance
 from tests.making import make_show
 
@@ -267,6 +267,19 @@ def test_a_show_that_is_here_already_is_refused(
     old_host.feed("/feed", item(1), channel=f"<podcast:guid>{GUID.upper()}</podcast:guid>")
     found = plan(f"{old_host.url}/feed", database=instance.database)
     assert "'tide-tables'" in found.refusals[0]
+    for written in (GUID.replace("-", ""), f"urn:uuid:{GUID}"):
+        old_host.feed("/feed", item(1), channel=f"<podcast:guid>{written}</podcast:guid>")
+        found = plan(f"{old_host.url}/feed", database=instance.database)
+        assert found.refusals, written
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://me@x.example:secret@a.example/f", "u:secret@a.example/f", "feed:https://u:secret@b/"],
+)
+def test_the_password_of_a_private_feed_is_not_shown(address: str) -> None:
+    assert "secret" not in open_source(address).name
+    assert open_source("https://a.example/@pia/f").name == "https://a.example/@pia/f"
 
 
 def test_guids_that_change_are_asked_about(

@@ -299,12 +299,12 @@ _RULES: Mapping[type, Mapping[str, rules.Rule]] = {
 
 
 def _license_problems(tag: License) -> dict[str, str]:
-    if tag.url or is_known_license(tag.name):
+    if tag.url or _is_known_license(tag.name):
         return {}
     return {".url": "It is needed for a licence that is not a known one such as CC-BY-4.0."}
 
 
-def is_known_license(name: str) -> bool:
+def _is_known_license(name: str) -> bool:
     """Whether the name alone says what is allowed: an identifier that licences are known by."""
     return name.lower() in _KNOWN_LICENSES or bool(_CREATIVE_COMMONS.fullmatch(name))
 

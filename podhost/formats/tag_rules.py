@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from urllib.parse import unquote
 
 from podhost.formats.languages import is_language_code
 from podhost.formats.text import (
@@ -138,7 +139,8 @@ def web_address(value: str) -> str:
     if not value.strip():
         return ""
     try:
-        if len(value) > _LONGEST_URL:
+        # Once it is stored, it is longer: its letters are percent-encoded.
+        if len(unquote(value)) > _LONGEST_URL:
             raise ValueError(value)
         address = absolute_url(value)
     except ValueError:
@@ -260,7 +262,7 @@ def recurrence(value: str) -> str:
     )
     if not is_rule:
         raise ValueError("It must be a rule as calendars have it, such as FREQ=WEEKLY;BYDAY=MO.")
-    return text
+    return ";".join(f"{key}={value}" for key, value in found.items())
 
 
 def recurrence_parts(rule: str) -> Mapping[str, str]:

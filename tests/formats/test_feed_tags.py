@@ -59,6 +59,7 @@ TAKEN: list[tuple[str, Any, Any]] = [
     ("platform_blocks", [{"id": "Amazon"}], [{"id": "amazon"}]),
     ("platform_blocks", [{"id": "google", "block": False}], [{"id": "google", "block": False}]),
     ("update_frequency", {"rrule": "RRULE:freq=weekly;"}, {"rrule": "FREQ=WEEKLY"}),
+    ("update_frequency", {"rrule": "FREQ=WEEKLY; BYDAY=MO"}, {"rrule": "FREQ=WEEKLY;BYDAY=MO"}),
     ("update_frequency", {"complete": True}, {"complete": True}),
     ("podroll", [{"feed_guid": GUID.upper()}], [{"feed_guid": GUID}]),
     (
@@ -317,3 +318,8 @@ def test_any_text_stands_in_a_well_formed_feed_as_it_was_kept(words: list[str]) 
     assert texts(channel, "podcast:txt") == [plain_text(f"x{text}")]
     item = channel.find("podcast:podroll/podcast:remoteItem", NAMESPACES)
     assert item.get("title", "") == plain_line(alt)
+
+
+def test_what_is_stored_can_be_given_again_however_long_it_is_in_ascii() -> None:
+    stored = read_show_tag("funding", [{"url": "https://tide.example/" + "é" * 1500}])
+    assert read_show_tag("funding", stored) == stored
