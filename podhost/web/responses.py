@@ -23,12 +23,10 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 RANGES_LIMIT = 16
-# Longer ones are not parsed at all; sixteen ranges of twenty digits fit.
+# Longer ones are not parsed at all, so no number in one is long enough to cost time; sixteen ranges
+# of twenty digits fit.
 RANGE_HEADER_LIMIT = 1024
 _RANGE = re.compile(rb"[ \t]*(?P<first>[0-9]*)-(?P<last>[0-9]*)[ \t]*", re.ASCII)
-# Beyond every size; longer numbers would only cost time.
-_FAR = 10**18
-_FAR_DIGITS = 18
 
 # What some proxies append to the tag when they compress: inside the quotes or, wrongly, behind.
 _CODING_SUFFIXES = (b"--gzip", b"-gzip", b";gzip", b"-br")
@@ -131,24 +129,17 @@ def _one_range(first: bytes, last: bytes, size_bytes: int) -> Range | Unsatisfia
     if not first:
         if not last:
             return None
-        length = _number(last)
+        length = int(last)
         if length == 0 or size_bytes == 0:
             return UNSATISFIABLE
         return Range(max(0, size_bytes - length), size_bytes)
-    start = _number(first)
-    end = _number(last) + 1 if last else size_bytes
+    start = int(first)
+    end = int(last) + 1 if last else size_bytes
     if last and end <= start:
         return None
     if start >= size_bytes:
         return UNSATISFIABLE
     return Range(start, min(end, size_bytes))
-
-
-def _number(digits: bytes) -> int:
-    if len(digits) <= _FAR_DIGITS:
-        return int(digits)
-    digits = digits.lstrip(b"0") or b"0"
-    return int(digits) if len(digits) <= _FAR_DIGITS else _FAR
 
 
 def _merged(wanted: list[Range]) -> Range | None:

@@ -1,5 +1,6 @@
 """Each fuzz target over its corpus, always; and fuzzed: for seconds in every run, for ten minutes
-each with --long.
+each with --long. The short run always begins with the same seed, so that what it finds comes from
+the change under test and not from luck; the search for what nobody thought of is the long one.
 
 Atheris takes over the process in which it runs and may end it, so it has one of its own.
 """
@@ -50,7 +51,7 @@ def test_fuzzing_finds_nothing(target: str, long: bool, seed: int, tmp_path: Pat
     seconds = LONG_SECONDS if long else SHORT_SECONDS
     # Linux counts what we have ever held as the child's, and libFuzzer looks at that.
     ours_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    arguments = [target, str(seconds), f"--keep={tmp_path}", f"-seed={seed or 1}"]
+    arguments = [target, str(seconds), f"--keep={tmp_path}", f"-seed={max(1, seed) if long else 1}"]
     arguments.append(f"-rss_limit_mb={ours_mb + MOST_MEMORY_MB}")
     # Warnings are libraries' own affair here, and the child is no test.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}

@@ -79,6 +79,8 @@ def test_a_range_beyond_the_end_is_unsatisfiable(header: bytes) -> None:
         "bytes=٠-١".encode(),
         b"bytes=0-1\n",
         b"bytes=" + b",".join([b"0-9"] * 17),
+        # The last byte before the first, both of them beyond every size.
+        b"bytes=" + b"9" * 40 + b"-" + b"9" * 30,
         b"bytes=" + b"0" * 2000 + b"-",
     ],
 )
