@@ -380,12 +380,17 @@ def test_a_form_is_sent_and_sent_again_where_a_redirect_says_so(
 # Bodies -----------------------------------------------------------------------------------------
 
 
+def gzipped(body: bytes) -> bytes:
+    """Gzip without the time, because these bytes are in the names of tests."""
+    return gzip.compress(body, mtime=0)
+
+
 @pytest.mark.parametrize(
     ("coding", "packed"),
     [
-        ("gzip", gzip.compress(b"hello")),
-        ("x-gzip", gzip.compress(b"he") + gzip.compress(b"llo")),
-        ("GZIP", gzip.compress(b"hello") + bytes(9)),
+        ("gzip", gzipped(b"hello")),
+        ("x-gzip", gzipped(b"he") + gzipped(b"llo")),
+        ("GZIP", gzipped(b"hello") + bytes(9)),
         ("deflate", zlib.compress(b"hello")),
         ("identity", b"hello"),
     ],
@@ -401,9 +406,9 @@ def test_a_packed_body_is_unpacked(
     ("coding", "body", "said"),
     [
         ("gzip", b"<rss/>", "cannot be unpacked"),
-        ("gzip", gzip.compress(b"x" * 90)[:-9], "broke off"),
+        ("gzip", gzipped(b"x" * 90)[:-9], "broke off"),
         ("br", b"xyz", "was not asked for"),
-        ("gzip, gzip", gzip.compress(gzip.compress(b"x")), "was not asked for"),
+        ("gzip, gzip", gzipped(gzipped(b"x")), "was not asked for"),
     ],
 )
 def test_a_body_that_cannot_be_unpacked_is_told(
