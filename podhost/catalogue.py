@@ -14,7 +14,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-from podhost.catalogue_entries import ENTRY_BYTES, EpisodeAudio, Feed, Memory, SideFile
+from podhost.catalogue_entries import (
+    ALL_SHOWS,
+    ENTRY_BYTES,
+    EpisodeAudio,
+    Feed,
+    Memory,
+    SideFile,
+)
 from podhost.catalogue_rows import (
     KnownShow,
     newest_episode_ids,
@@ -24,8 +31,8 @@ from podhost.catalogue_rows import (
 )
 from podhost.changes import KEPT, changes_since, last_change
 from podhost.errors import Unavailable
+from podhost.feed_formats import RSS, FeedFormat
 from podhost.instance import Instance
-from podhost.models import Snapshot
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -105,22 +112,27 @@ class Catalogue:
 
     # Loading
 
-    def load_feed(self, show: KnownShow) -> Feed | None:
+    def load_feed(self, show: KnownShow, format_: FeedFormat = RSS) -> Feed | None:
         """Read a show's snapshot; None: nothing was rendered yet. Raises Unavailable."""
 
         def read() -> Feed | None:
             with self._instance.database.read() as session:
-                snapshot = session.get(Snapshot, show.show_id)
-            if snapshot is None:
-                return None
-            path = f"/{show.slug}/feed.xml"
-            return Feed(snapshot, path, self._links(path), self._instance.now())
+                return self._read_feed(session, show.show_id, format_, format_.path(show.slug))
 
         def keep(feed: Feed | None) -> None:
             if feed is not None and self._shows.get(show.slug) == show:
                 self._keep_feed(feed)
 
         return self._load(read, keep)
+
+    def _read_feed(
+        self, session: "Session", show_id: str, format_: FeedFormat, path: str
+    ) -> Feed | None:
+        snapshot = session.get(format_.table, show_id)
+        if snapshot is None:
+            return None
+        links = self._links(path, format_)
+        return Feed(snapshot, format_, path, links, self._instance.now())
 
     def _keep_feed(self, feed: Feed) -> None:
         self._feeds.put(feed.path, feed)
@@ -178,9 +190,10 @@ class Catalogue:
                     return found
         return found
 
-    def _links(self, path: str) -> bytes:
+    def _links(self, path: str, format_: FeedFormat) -> bytes:
         links = [(self._instance.base_url + path, "self")]
-        links += [(hub, "hub") for hub in self._instance.settings.hubs]
+        if format_.has_hubs:
+            links += [(hub, "hub") for hub in self._instance.settings.hubs]
         return ", ".join(f'<{quote(url, safe=_SAFE)}>; rel="{name}"' for url, name in links).encode(
             "ascii"
         )
@@ -297,6 +310,8 @@ class Catalogue:
         if by_topic["show"]:
             self._apply_shows(session, by_topic["show"])
         changed = by_topic["show"] | by_topic["episode"]
+        if by_topic["show"]:
+            changed.add(ALL_SHOWS)
         for path, side in list(self._sides.entries.items()):
             if changed.intersection(side.owner_ids):
                 self._sides.drop(path)
@@ -323,7 +338,7 @@ class Catalogue:
         for path, feed in list(self._feeds.entries.items()):
             known = self._shows.get(path.split("/")[1])
             if feed.show_id in show_ids and (
-                known is None or known.is_deleted or path != f"/{known.slug}/feed.xml"
+                known is None or known.is_deleted or path != feed.format.path(known.slug)
             ):
                 self._feeds.drop(path)
         alive = {show.show_id for show in shows.values() if not show.is_deleted}
@@ -335,17 +350,17 @@ class Catalogue:
                 self._episodes.drop(episode_id)
 
     def _apply_feeds(self, session: "Session", show_ids: set[str]) -> None:
-        held = {feed.show_id for feed in self._feeds.entries.values()}
+        # JSON feeds are read when somebody asks: RSS feeds need the room.
+        held = {feed.show_id for feed in self._feeds.entries.values() if feed.format is RSS}
         for show_id in show_ids - held:
             self._ahead += self._slugs_of.get(show_id, ())[:1]
         for path, feed in list(self._feeds.entries.items()):
             if feed.show_id not in show_ids:
                 continue
-            snapshot = session.get(Snapshot, feed.show_id)
-            if snapshot is None:
+            newer = self._read_feed(session, feed.show_id, feed.format, path)
+            if newer is None:
                 self._feeds.drop(path)
             else:
-                newer = Feed(snapshot, path, self._links(path), self._instance.now())
                 newer.was_used = True
                 self._keep_feed(newer)
 

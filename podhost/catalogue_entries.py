@@ -10,7 +10,8 @@ from datetime import datetime
 from email.utils import formatdate
 from typing import Generic, Protocol, TypeVar
 
-from podhost.models import Audio, Snapshot
+from podhost.feed_formats import FeedFormat
+from podhost.models import Audio, Rendered
 from podhost.ready_answers import Answer, HeaderBlock, Headers
 
 FEED_CACHE_CONTROL = b"public, max-age=300, stale-while-revalidate=600"
@@ -25,6 +26,11 @@ EXPOSE_AUDIO = (
     b"Content-Range, Content-Length, Accept-Ranges, ETag",
 )
 EXPOSE_FEED = (b"access-control-expose-headers", b"ETag, Link")
+
+# The side files of the instance as a whole: what feeds look like in a browser, and its shows.
+OPML_PATH = "/shows.opml"
+# The owner of a side file that any change of any show makes old.
+ALL_SHOWS = "shows"
 
 # What an entry costs beside its body: the object, its headers, its key.
 ENTRY_BYTES = 3000
@@ -111,11 +117,14 @@ class Feed:
     """
 
     __slots__ = (
-        "body_gzip", "body_identity", "etags", "identity_bytes", "is_early", "last_modified",
-        "links", "path", "show_id", "size_bytes", "unchanged", "was_used", "whole",
+        "body_gzip", "body_identity", "etags", "format", "identity_bytes", "is_early",
+        "last_modified", "links", "path", "show_id", "size_bytes", "unchanged", "was_used", "whole",
     )  # fmt: skip
 
-    def __init__(self, snapshot: Snapshot, path: str, links: bytes, now: datetime) -> None:
+    def __init__(
+        self, snapshot: Rendered, format_: FeedFormat, path: str, links: bytes, now: datetime
+    ) -> None:
+        self.format = format_
         self.path = path
         self.show_id = snapshot.show_id
         self.links = links
@@ -144,7 +153,7 @@ class Feed:
         }
         described = (
             *dated,
-            (b"content-type", b"application/rss+xml; charset=utf-8"),
+            (b"content-type", self.format.content_type.encode("ascii")),
             (b"link", self.links),
             EXPOSE_FEED,
         )
@@ -237,7 +246,8 @@ class EpisodeAudio:
 class SideFile:
     """Artwork, chapters or a transcript: a small body with its headers, or the lack of it.
 
-    `owner_ids` names the episode and the show with whose change it must be read again.
+    `owner_ids` names the episode and the show with whose change it must be read again, or all
+    shows.
     """
 
     __slots__ = (

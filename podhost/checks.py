@@ -18,7 +18,16 @@ from podhost.feeds import find_snapshot, published_episodes, snapshot_body
 from podhost.hubs import TELL_HUB, hub_problems, list_hubs
 from podhost.instance import Instance
 from podhost.jobs import list_failed
-from podhost.models import Artwork, Audio, Chapter, Credit, Episode, Show, Transcript
+from podhost.models import (
+    Artwork,
+    Audio,
+    Chapter,
+    Credit,
+    Episode,
+    JsonSnapshot,
+    Show,
+    Transcript,
+)
 from podhost.shows import get_show, list_shows
 from podhost.storage import Storage
 
@@ -71,6 +80,7 @@ def _settled(look: Callable[[], Iterator[str]], patience_seconds: float) -> list
 
 
 def _feed_problems(instance: Instance, show: Show) -> Iterator[str]:
+    yield from _json_feed_problems(instance, show)
     where = f"Feed of {show.slug!r}:"
     with instance.database.read() as session:
         snapshot = find_snapshot(session, show)
@@ -97,6 +107,18 @@ def _feed_problems(instance: Instance, show: Show) -> Iterator[str]:
             yield from _item_problems(instance, where, episode, item)
     for guid in items:
         yield f"{where} it has an item {guid!r} that is no published episode."
+
+
+def _json_feed_problems(instance: Instance, show: Show) -> Iterator[str]:
+    """It is made of the same values as the RSS feed, whose items are compared with the rows."""
+    where = f"JSON feed of {show.slug!r}:"
+    with instance.database.read() as session:
+        snapshot = session.get(JsonSnapshot, show.id)
+        current = session.get_one(Show, show.id).version
+    if snapshot is None or snapshot.show_version < current:
+        yield f"{where} it has not been rendered since the last change; is a worker running?"
+    elif hashlib.sha256(snapshot_body(snapshot)).hexdigest() != snapshot.sha256:
+        yield f"{where} the stored bytes are damaged; change the show to have it rendered anew."
 
 
 def _item_problems(instance: Instance, where: str, episode: Episode, item: Any) -> Iterator[str]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import ColumnElement, and_, delete, or_, select
@@ -18,9 +19,9 @@ from podhost.artwork import storage_key
 from podhost.catalogue_entries import FEED_CACHE_CONTROL, SIDE_CACHE_CONTROL
 from podhost.changes import changes_since, last_change
 from podhost.errors import Conflict, NotFound, Unavailable
+from podhost.feed_formats import FORMATS, FeedFormat
 from podhost.feeds import compress_feed, snapshot_body
 from podhost.formats.chapters import JSON_MIME_TYPE
-from podhost.formats.rss import CONTENT_TYPE
 from podhost.instance import Instance
 from podhost.jobs import enqueue
 from podhost.models import (
@@ -31,7 +32,6 @@ from podhost.models import (
     Fact,
     Show,
     ShowSlug,
-    Snapshot,
     Transcript,
 )
 from podhost.side_files import read_side_file
@@ -72,9 +72,9 @@ def episodes_at_edge() -> ColumnElement[bool]:
     return and_(Episode.status == "published", Episode.deleted_at.is_(None), shows_at_edge())
 
 
-def feed_key(slug: str) -> str:
+def feed_key(slug: str, format_: FeedFormat) -> str:
     """Where a feed lies; beside it, with .gz, as gzip. The rest of the path is the URL's."""
-    return f"{PUBLIC}{slug}/feed.xml"
+    return PUBLIC.rstrip("/") + format_.path(slug)
 
 
 def chapters_key(episode_id: str) -> str:
@@ -163,8 +163,9 @@ def place_show(instance: Instance, show_id: str) -> None:
 
 
 def place_feed(instance: Instance, show_id: str) -> None:
-    """Write the show's feed as it was last rendered, or remove it."""
-    _settle(instance, lambda: _wanted_feed(instance, show_id), _apply_feed)
+    """Write the show's feed as it was last rendered, or remove it, in every format."""
+    for format_ in FORMATS.values():
+        _settle(instance, partial(_wanted_feed, instance, show_id, format_), _apply_feed)
 
 
 def place_episode(instance: Instance, episode_id: str) -> None:
@@ -229,6 +230,7 @@ def _settle(instance: Instance, read: Callable[[], T], apply: Callable[[Storage,
 class _WantedFeed:
     """The slug under which a feed belongs (None: under none), and those where none may be."""
 
+    format: FeedFormat
     slug: str | None
     other_slugs: tuple[str, ...]
     sha256: str = ""
@@ -236,31 +238,33 @@ class _WantedFeed:
     bodies: tuple[bytes, bytes] = (b"", b"")
 
 
-def _wanted_feed(instance: Instance, show_id: str) -> _WantedFeed:
+def _wanted_feed(instance: Instance, show_id: str, format_: FeedFormat) -> _WantedFeed:
     with instance.database.read() as session:
         show = session.get(Show, show_id)
         if show is None:
-            return _WantedFeed(None, ())
+            return _WantedFeed(format_, None, ())
         former = select(ShowSlug.slug).where(
             ShowSlug.show_id == show_id, ShowSlug.slug.not_in(select(Show.slug))
         )
         others = tuple(session.scalars(former.order_by(ShowSlug.slug)))
         is_wanted = instance.settings.static_edge and is_at_edge(show)
-        snapshot = session.get(Snapshot, show_id) if is_wanted else None
+        snapshot = session.get(format_.table, show_id) if is_wanted else None
     if snapshot is None:
-        return _WantedFeed(None, (*others, show.slug))
+        return _WantedFeed(format_, None, (*others, show.slug))
     bodies = (snapshot_body(snapshot), bytes(snapshot.body_gzip))
-    return _WantedFeed(show.slug, others, snapshot.sha256, snapshot.last_modified, bodies)
+    date = snapshot.last_modified
+    return _WantedFeed(format_, show.slug, others, snapshot.sha256, date, bodies)
 
 
 def _apply_feed(storage: Storage, wanted: _WantedFeed) -> None:
     for slug in wanted.other_slugs:
-        storage.delete(feed_key(slug))
-        storage.delete(feed_key(slug) + ".gz")
+        for key, _ in _codings(feed_key(slug, wanted.format)):
+            storage.delete(key)
     if wanted.slug is None or wanted.modified_at is None:
         return
     cache_control = FEED_CACHE_CONTROL.decode()
-    for (key, encoding), body in zip(_codings(feed_key(wanted.slug)), wanted.bodies, strict=True):
+    codings = _codings(feed_key(wanted.slug, wanted.format))
+    for (key, encoding), body in zip(codings, wanted.bodies, strict=True):
         found = storage.find_stat(key)
         # No two snapshots of a show have the same date.
         if (
@@ -272,7 +276,7 @@ def _apply_feed(storage: Storage, wanted: _WantedFeed) -> None:
         storage.put_bytes(
             key,
             body,
-            content_type=CONTENT_TYPE,
+            content_type=wanted.format.content_type,
             cache_control=cache_control,
             content_encoding=encoding,
             modified_at=wanted.modified_at,

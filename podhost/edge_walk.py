@@ -33,9 +33,10 @@ from podhost.edge import (
     transcript_key,
 )
 from podhost.errors import Conflict, Unavailable
+from podhost.feed_formats import FORMATS, FeedFormat, split_path
 from podhost.feeds import snapshot_body
 from podhost.instance import Instance
-from podhost.models import Artwork, Episode, Fact, Job, Show, Snapshot, Transcript
+from podhost.models import Artwork, Episode, Fact, Job, Show, Transcript
 from podhost.shows import find_show
 from podhost.side_files import read_side_file
 from podhost.storage import Stat
@@ -194,20 +195,8 @@ def find_differences(instance: Instance, *, is_deep: bool = False) -> Iterator[D
 
 def _expected(session: Session) -> dict[str, Expected]:
     wanted: dict[str, Expected] = {}
-    for show_id, slug, size_bytes, gzip_bytes, modified_at in session.execute(
-        select(
-            Show.id,
-            Show.slug,
-            Snapshot.size_bytes,
-            func.length(Snapshot.body_gzip),
-            Snapshot.last_modified,
-        )
-        .join(Snapshot, Snapshot.show_id == Show.id)
-        .where(shows_at_edge())
-    ):
-        work = (PLACE_FEED, show_id)
-        wanted[feed_key(slug)] = Expected(work, size_bytes, modified_at)
-        wanted[feed_key(slug) + ".gz"] = Expected(work, gzip_bytes, modified_at)
+    for format_ in FORMATS.values():
+        wanted |= _expected_feeds(session, format_)
     for episode_id in session.scalars(_episodes_with_chapters()):
         expected = Expected((PLACE_EPISODE, episode_id))
         wanted[chapters_key(episode_id)] = wanted[chapters_key(episode_id) + ".gz"] = expected
@@ -228,6 +217,26 @@ def _expected(session: Session) -> dict[str, Expected]:
     return wanted
 
 
+def _expected_feeds(session: Session, format_: FeedFormat) -> dict[str, Expected]:
+    table = format_.table
+    wanted: dict[str, Expected] = {}
+    for show_id, slug, size_bytes, gzip_bytes, modified_at in session.execute(
+        select(
+            Show.id,
+            Show.slug,
+            table.size_bytes,
+            func.length(table.body_gzip),
+            table.last_modified,
+        )
+        .join(table, table.show_id == Show.id)
+        .where(shows_at_edge())
+    ):
+        key, work = feed_key(slug, format_), (PLACE_FEED, show_id)
+        wanted[key] = Expected(work, size_bytes, modified_at)
+        wanted[key + ".gz"] = Expected(work, gzip_bytes, modified_at)
+    return wanted
+
+
 def _is_same(instance: Instance, stat: Stat, expected: Expected) -> bool:
     if expected.size_bytes not in (None, stat.size_bytes):
         return False
@@ -241,9 +250,10 @@ def _is_same(instance: Instance, stat: Stat, expected: Expected) -> bool:
 def _has_right_bytes(instance: Instance, key: str, work: Work) -> bool:
     kind, id_ = work
     is_gzip = key.endswith(".gz")
-    if kind == PLACE_FEED:
+    feed = split_path(key.removeprefix(PUBLIC).removesuffix(".gz"))
+    if kind == PLACE_FEED and feed is not None:
         with instance.database.read() as session:
-            snapshot = session.get_one(Snapshot, id_)
+            snapshot = session.get_one(feed[1].table, id_)
         wanted = bytes(snapshot.body_gzip) if is_gzip else snapshot_body(snapshot)
     elif "/chapters/" in key and not is_gzip:
         wanted = read_side_file(instance, key.removeprefix(PUBLIC.rstrip("/"))).body
@@ -264,7 +274,7 @@ def _owner(instance: Instance, key: str) -> Work | None:
             return PLACE_EPISODE, episode_id
         case ["artwork", artwork_id, _] if _ID.fullmatch(artwork_id):
             return PLACE_PICTURE, artwork_id
-        case [slug, "feed.xml" | "feed.xml.gz"]:
+        case [slug, name] if name.removesuffix(".gz") in FORMATS:
             with instance.database.read() as session:
                 show = find_show(session, slug)
             return None if show is None else (PLACE_FEED, show.id)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, or_, select
+from sqlalchemy import ColumnElement, Row, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from podhost import __version__
@@ -21,8 +21,10 @@ from podhost.artwork import artwork_url
 from podhost.audio import enclosure_url
 from podhost.changes import record_change
 from podhost.episodes import list_chapters
+from podhost.feed_formats import JSON, RSS, FeedFormat
 from podhost.formats.chapters import Chapter
 from podhost.formats.feed_tags import lies_inside, stored_episode_tags, stored_show_tags
+from podhost.formats.json_feed import render_json_feed
 from podhost.formats.markdown import NotesGuest, render_guests_html
 from podhost.formats.rss import (
     FeedEpisode,
@@ -34,7 +36,16 @@ from podhost.formats.rss import (
     says_the_same,
 )
 from podhost.formats.tag_values import NO_EPISODE_TAGS, EpisodeTags
-from podhost.models import Artwork, Audio, Credit, Episode, Show, Snapshot
+from podhost.models import (
+    Artwork,
+    Audio,
+    Credit,
+    Episode,
+    JsonSnapshot,
+    Rendered,
+    Show,
+    Snapshot,
+)
 from podhost.people import list_credits, picture_url
 from podhost.shows import DEFAULT_CATEGORY, feed_path
 from podhost.transcripts import transcript_path
@@ -58,8 +69,17 @@ class Site:
         return " ".join([__version__, self.base_url, *self.hubs, *podping])
 
 
-def render_show(session: Session, show: Show, site: Site) -> bytes:
-    """The bytes of the show's feed, from the rows. The show must have artwork.
+@dataclass(frozen=True, slots=True)
+class FeedValues:
+    """All that a show's feeds say, in whatever format; plain values without a session."""
+
+    show: FeedShow
+    episodes: Sequence[FeedEpisode]
+    json_url: str
+
+
+def feed_values(session: Session, show: Show, site: Site) -> FeedValues:
+    """What the show's feeds say, from the rows. The show must have artwork.
 
     Published episodes only, newest first; a scheduled one never appears before its time.
     """
@@ -68,7 +88,20 @@ def render_show(session: Session, show: Show, site: Site) -> bytes:
         _feed_episode(show, episode, hosts, site.base_url)
         for episode in published_episodes(session, show)
     ]
-    return render_feed(_feed_show(show, hosts, site), episodes)
+    json_url = site.base_url + JSON.path(show.slug)
+    return FeedValues(_feed_show(show, hosts, site), episodes, json_url)
+
+
+def render_values(values: FeedValues, format_: FeedFormat) -> bytes:
+    """The bytes of a feed in one of its formats; the same values always give the same ones."""
+    if format_ is JSON:
+        return render_json_feed(values.show, values.episodes, feed_url=values.json_url)
+    return render_feed(values.show, values.episodes)
+
+
+def render_show(session: Session, show: Show, site: Site) -> bytes:
+    """The bytes of the show's RSS feed, from the rows. The show must have artwork."""
+    return render_values(feed_values(session, show, site), RSS)
 
 
 def published_episodes(session: Session, show: Show) -> Sequence[Episode]:
@@ -110,6 +143,7 @@ def store_snapshot(
     show_version: int,
     site: Site,
     now: datetime,
+    format_: FeedFormat = RSS,
 ) -> bool:
     """Keep `body` as what polls are answered with; False when they get all that it says already.
 
@@ -120,15 +154,16 @@ def store_snapshot(
     so that two workers cannot put an old feed in the place of a newer one. The show's row must be
     locked by the caller.
     """
-    snapshot = session.get(Snapshot, show.id)
+    table = format_.table
+    snapshot = session.get(table, show.id)
     if snapshot is not None and snapshot.show_version > show_version:
         return False
-    if snapshot is not None and _says_already(snapshot, body):
+    if snapshot is not None and _says_already(snapshot, body, format_):
         snapshot.show_version, snapshot.made_with = show_version, site.made_with
         return False
     last_modified = now.replace(microsecond=0)
     if snapshot is None:
-        snapshot = Snapshot(show_id=show.id, version=0)
+        snapshot = table(show_id=show.id, version=0)
         session.add(snapshot)
     else:
         # Whole seconds are all that If-Modified-Since can tell apart.
@@ -145,7 +180,7 @@ def store_snapshot(
     return True
 
 
-def _says_already(snapshot: Snapshot, body: bytes) -> bool:
+def _says_already(snapshot: Rendered, body: bytes, format_: FeedFormat) -> bool:
     """Whether the stored bytes say all that `body` says. Damaged ones do not, so that any change
     of the show mends them."""
     if snapshot.size_bytes != len(body):
@@ -155,31 +190,36 @@ def _says_already(snapshot: Snapshot, body: bytes) -> bool:
     except (OSError, EOFError, zlib.error):
         return False
     is_whole = hashlib.sha256(stored).hexdigest() == snapshot.sha256
-    return is_whole and says_the_same(stored, body)
+    # Only RSS says when it was built.
+    return is_whole and (says_the_same(stored, body) if format_ is RSS else stored == body)
 
 
 def find_snapshot(session: Session, show: Show) -> Snapshot | None:
-    """The feed as last rendered."""
+    """The RSS feed as last rendered."""
     return session.get(Snapshot, show.id)
 
 
-def snapshot_body(snapshot: Snapshot) -> bytes:
+def snapshot_body(snapshot: Rendered) -> bytes:
     """The feed's bytes, not compressed."""
     return gzip.decompress(snapshot.body_gzip)
 
 
 def stale_show_ids(session: Session, site: Site, *, compare_site: bool) -> Sequence[str]:
-    """Shows whose feed does not say what their rows say.
+    """Shows with a feed, in any format, that does not say what their rows say.
 
     With `compare_site`, also those that were rendered for another address or by another version.
     """
-    is_stale = or_(Snapshot.show_id.is_(None), Snapshot.show_version < Show.version)
-    if compare_site:
-        is_stale = or_(is_stale, Snapshot.made_with != site.made_with)
+    is_stale: list[ColumnElement[bool]] = []
+    tables: tuple[type[Rendered], ...] = (Snapshot, JsonSnapshot)
+    for table in tables:
+        is_stale += [table.show_id.is_(None), table.show_version < Show.version]
+        if compare_site:
+            is_stale.append(table.made_with != site.made_with)
     return session.scalars(
         select(Show.id)
         .outerjoin(Snapshot, Snapshot.show_id == Show.id)
-        .where(Show.deleted_at.is_(None), is_stale)
+        .outerjoin(JsonSnapshot, JsonSnapshot.show_id == Show.id)
+        .where(Show.deleted_at.is_(None), or_(*is_stale))
     ).all()
 
 

@@ -384,10 +384,10 @@ class Transcript(Base):
     created_at: Mapped[datetime]
 
 
-class Snapshot(Base):
-    """The bytes of a show's feed as last rendered: what every poll is answered with."""
+class Rendered(Base):
+    """A feed as last rendered; each format has a table of its own."""
 
-    __tablename__ = "snapshots"
+    __abstract__ = True
 
     show_id: Mapped[str] = mapped_column(
         ForeignKey("shows.id", ondelete="CASCADE"), primary_key=True
@@ -401,6 +401,18 @@ class Snapshot(Base):
     body_gzip: Mapped[bytes] = mapped_column(LargeBinary)
     last_modified: Mapped[datetime]
     rendered_at: Mapped[datetime]
+
+
+class Snapshot(Rendered):
+    """The bytes of a show's RSS feed as last rendered: what every poll is answered with."""
+
+    __tablename__ = "snapshots"
+
+
+class JsonSnapshot(Rendered):
+    """The same as JSON Feed. Servers of the version before read `snapshots` by the show alone."""
+
+    __tablename__ = "json_snapshots"
 
 
 class HubState(Base):

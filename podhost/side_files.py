@@ -1,4 +1,4 @@
-"""The small files that feeds name, as listeners get them: artwork, chapters and transcripts.
+"""The small files as listeners get them: artwork, chapters, transcripts, the list of all shows.
 
 It reads rows and storage when somebody asks for the first time; it remembers nothing.
 """
@@ -6,22 +6,33 @@ It reads rows and storage when somebody asks for the first time; it remembers no
 import hashlib
 import logging
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import selectinload
 
 from podhost.artwork import storage_key
-from podhost.catalogue_entries import IMMUTABLE_CACHE_CONTROL, SideFile
+from podhost.catalogue_entries import (
+    ALL_SHOWS,
+    IMMUTABLE_CACHE_CONTROL,
+    OPML_PATH,
+    SideFile,
+)
 from podhost.catalogue_rows import episode_status
 from podhost.chapter_pictures import shown_chapters
 from podhost.errors import NotFound, Unavailable
 from podhost.formats import chapters as chapter_format
+from podhost.formats.opml import MIME_TYPE as OPML_MIME_TYPE
+from podhost.formats.opml import OpmlShow, render_opml
 from podhost.instance import Instance
-from podhost.models import Artwork, Chapter, Episode, Transcript
+from podhost.models import Artwork, Chapter, Episode, Show, Transcript
+from podhost.shows import feed_path, list_shows
 
 logger = logging.getLogger(__name__)
 
 
 def read_side_file(instance: Instance, path: str) -> SideFile:
     """The answer to the path of a URL, 404 and 410 among them. Raises Unavailable."""
+    if path == OPML_PATH:
+        return _read_opml(instance)
     parts = path.split("/")
     if len(parts) == 4 and parts[1] == "artwork":
         return _read_artwork(instance, parts[2], parts[3])
@@ -73,7 +84,7 @@ def _read_chapters(instance: Instance, episode_id: str) -> SideFile:
     return SideFile(
         200,
         body=body,
-        etag=b'"' + hashlib.sha256(body).hexdigest()[:32].encode("ascii") + b'"',
+        etag=_etag(body),
         last_modified=episode.chapters_changed_at or episode.created_at,
         mime_type=chapter_format.JSON_MIME_TYPE,
         owner_ids=owners,
@@ -103,6 +114,37 @@ def _read_transcript(instance: Instance, episode_id: str, file_name: str) -> Sid
         mime_type=transcript.mime_type,
         owner_ids=owners,
     )
+
+
+def _read_opml(instance: Instance) -> SideFile:
+    """Every show that does not hide; blocked ones ask directories, and so lists, to leave them."""
+    base_url = instance.base_url
+    with instance.database.read() as session:
+        shows = [
+            OpmlShow(
+                title=show.title,
+                feed_url=show.new_feed_url or base_url + feed_path(show),
+                page_url=show.link or f"{base_url}/{show.slug}/",
+                language=show.language,
+            )
+            for show in list_shows(session)
+            if not show.is_blocked
+        ]
+        # Deleted shows count: the list is younger than the deletion.
+        changed_at = session.scalar(select(func.max(Show.changed_at))) or instance.now()
+    body = render_opml(shows)
+    return SideFile(
+        200,
+        body=body,
+        etag=_etag(body),
+        last_modified=changed_at,
+        mime_type=OPML_MIME_TYPE,
+        owner_ids=(ALL_SHOWS,),
+    )
+
+
+def _etag(body: bytes) -> bytes:
+    return b'"' + hashlib.sha256(body).hexdigest()[:32].encode("ascii") + b'"'
 
 
 def _stored(instance: Instance, key: str) -> bytes:

@@ -20,7 +20,8 @@ from sqlalchemy.orm import Session
 from podhost import edge, edge_walk, hubs, jobs, sweep
 from podhost.artwork import add_artwork, discard_artwork, prepare_placeholder
 from podhost.errors import PodhostError, Unavailable
-from podhost.feeds import compress_feed, render_show, store_snapshot
+from podhost.feed_formats import FORMATS, RSS
+from podhost.feeds import compress_feed, feed_values, render_values, store_snapshot
 from podhost.fetching import Fetcher, instance_fetcher
 from podhost.instance import Instance
 from podhost.models import Episode, Job, Show
@@ -48,17 +49,28 @@ def _render(instance: Instance, show_id: str) -> None:
         if show is None or show.deleted_at is not None:
             return
         version = show.version
-        body = render_show(session, show, site)
-    # Before the transaction, which other writers wait for.
-    body_gzip = compress_feed(body)
-    with instance.database.write() as session:
-        lock_show(session, show_id)
-        show = session.get_one(Show, show_id)
-        if store_snapshot(
-            session, show, body, body_gzip, show_version=version, site=site, now=instance.now()
-        ):
-            told = hubs.list_hubs(instance.settings, instance.base_url)
-            hubs.announce(session, show, told, now=instance.now())
+        values = feed_values(session, show, site)
+    # Each by itself, RSS first: it does not wait for JSON Feed, which few apps read.
+    for format_ in FORMATS.values():
+        body = render_values(values, format_)
+        # Before the transaction, which other writers wait for.
+        body_gzip = compress_feed(body)
+        with instance.database.write() as session:
+            lock_show(session, show_id)
+            show = session.get_one(Show, show_id)
+            is_new = store_snapshot(
+                session,
+                show,
+                body,
+                body_gzip,
+                show_version=version,
+                site=site,
+                now=instance.now(),
+                format_=format_,
+            )
+            if is_new and format_ is RSS:
+                told = hubs.list_hubs(instance.settings, instance.base_url)
+                hubs.announce(session, show, told, now=instance.now())
 
 
 def _ensure_artwork(instance: Instance, show_id: str) -> None:

@@ -15,6 +15,7 @@ from podhost.catalogue import Catalogue
 from podhost.catalogue_entries import Memory
 from podhost.changes import record_change
 from podhost.errors import Unavailable
+from podhost.feed_formats import JSON
 from podhost.instance import Instance
 from podhost.models import (
     Artwork,
@@ -22,6 +23,8 @@ from podhost.models import (
     Change,
     Chapter,
     Episode,
+    JsonSnapshot,
+    Rendered,
     Show,
     ShowSlug,
     Snapshot,
@@ -36,7 +39,9 @@ TRANSCRIPT = "7" * 16
 ARTWORK = "c" * 16
 SOUND = bytes(range(250)) * 800  # 200,000 bytes: more than one piece
 FEED = b"<rss>" + b"tide " * 1000 + b"</rss>\n"
+JSON_FEED = b'{"title":"' + b"ebb " * 1000 + b'"}\n'
 FEED_PATH = "/tide/feed.xml"
+JSON_PATH = "/tide/feed.json"
 AUDIO_PATH = f"/audio/{EPISODE}/1/low-water.mp3"
 
 
@@ -63,6 +68,7 @@ def fill(instance: Instance, *, with_files: bool = True) -> None:
         )  # fmt: skip
         session.flush()
         session.add(snapshot(instance, FEED))
+        session.add(snapshot(instance, JSON_FEED, table=JsonSnapshot))
         session.add(
             Episode(
                 id=EPISODE, show_id=SHOW, guid="guid", slug="low-water", title="Low water",
@@ -85,9 +91,11 @@ def fill(instance: Instance, *, with_files: bool = True) -> None:
         )  # fmt: skip
 
 
-def snapshot(instance: Instance, body: bytes, version: int = 1) -> Snapshot:
+def snapshot(
+    instance: Instance, body: bytes, version: int = 1, table: type[Rendered] = Snapshot
+) -> Rendered:
     """The stored feed, as rendering leaves it."""
-    return Snapshot(
+    return table(
         show_id=SHOW, show_version=version, made_with="test", version=version,
         sha256=hashlib.sha256(body).hexdigest(), size_bytes=len(body),
         body_gzip=gzip.compress(body, mtime=0), last_modified=instance.now(),
@@ -111,7 +119,7 @@ def change(instance: Instance, model: type[Any], key: str, topic: str, **values:
     """Change a row and say so in the change log, as the domain's functions do."""
     show_or_episode = EPISODE if topic == "episode" else SHOW
     with instance.database.write() as session:
-        column = model.show_id if model is Snapshot else model.id
+        column = model.show_id if issubclass(model, Rendered) else model.id
         session.execute(update(model).where(column == key).values(**values))
         record_change(session, topic, show_or_episode, now=instance.now())
 
@@ -171,6 +179,36 @@ def test_a_new_snapshot_replaces_the_old_one(instance: Instance, catalogue: Cata
     with queries(instance) as seen:
         assert catalogue.load_identity(catalogue.feeds[FEED_PATH]) == newer
     assert seen == []
+
+
+def test_a_new_json_snapshot_replaces_the_old_one_without_that_of_the_feed(
+    instance: Instance, catalogue: Catalogue
+) -> None:
+    load_feed(catalogue)
+    show = catalogue.find_show("tide")
+    assert show is not None
+    counted = catalogue.used_bytes
+    assert catalogue.load_feed(show, JSON) is catalogue.feeds[JSON_PATH]
+    assert catalogue.used_bytes > counted + len(catalogue.feeds[JSON_PATH].body_gzip)
+    newer = JSON_FEED.replace(b"ebb", b"sea")
+    change(
+        instance, JsonSnapshot, SHOW, "feed", sha256="9" * 64, body_gzip=gzip.compress(newer)
+    )  # fmt: skip
+    catalogue.catch_up()
+    with queries(instance) as seen:
+        assert catalogue.load_identity(catalogue.feeds[JSON_PATH]) == newer
+        assert catalogue.load_identity(catalogue.feeds[FEED_PATH]) == FEED
+    assert seen == []
+
+
+def test_a_json_feed_in_memory_keeps_no_feed_from_being_read_ahead(
+    instance: Instance, catalogue: Catalogue
+) -> None:
+    show = catalogue.find_show("tide")
+    assert show is not None
+    catalogue.load_feed(show, JSON)
+    catalogue._read_ahead()
+    assert set(catalogue.feeds) == {FEED_PATH, JSON_PATH}
 
 
 def test_a_date_in_the_future_is_sent_only_once_it_has_come(

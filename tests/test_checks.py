@@ -7,7 +7,7 @@ import pytest
 
 from podhost.checks import check_instance
 from podhost.instance import Instance
-from podhost.models import Audio, Episode, Snapshot
+from podhost.models import Audio, Episode, JsonSnapshot, Snapshot
 from podhost.worker import run_due_jobs
 from tests.conftest import FrozenClock
 from tests.making import feed_body, make_episode, make_show
@@ -104,7 +104,9 @@ def test_a_feed_that_says_other_things_than_the_rows_is_noticed(
 def test_a_damaged_snapshot_is_noticed(instance: Instance, sound: Episode) -> None:
     with instance.database.write() as session:
         session.query(Snapshot).one().sha256 = "0" * 64
-    assert any("damaged" in problem for problem in problems(instance))
+        session.query(JsonSnapshot).one().sha256 = "0" * 64
+    found = [problem for problem in problems(instance) if "damaged" in problem]
+    assert [problem.split(" of ")[0] for problem in found] == ["JSON feed", "Feed"]
 
 
 def test_an_old_orphan_is_noticed_and_a_young_one_is_not(

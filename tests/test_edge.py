@@ -17,6 +17,7 @@ from podhost.config import read_settings
 from podhost.db import Database, migrate
 from podhost.edge import LATER_JOBS, enqueue_changed, place_feed
 from podhost.episodes import get_episode, set_chapters, touch_episode
+from podhost.feed_formats import FORMATS
 from podhost.feeds import find_snapshot, snapshot_body
 from podhost.formats.chapters import Chapter
 from podhost.instance import Instance, open_instance
@@ -128,13 +129,18 @@ def problems(instance: Instance) -> list[str]:
 
 
 def is_feed_right(instance: Instance, show: Show) -> bool:
-    snapshot = snapshot_of(instance, show)
-    path = f"{show.slug}/feed.xml"
-    return (
-        read(instance, path) == snapshot_body(snapshot)
-        and read(instance, path + ".gz") == snapshot.body_gzip
-        and dated(instance, path) == dated(instance, path + ".gz") == snapshot.last_modified
-    )
+    """In every format."""
+    for format_ in FORMATS.values():
+        with instance.database.read() as session:
+            snapshot = session.get_one(format_.table, show.id)
+        path = format_.path(show.slug).removeprefix("/")
+        if not (
+            read(instance, path) == snapshot_body(snapshot)
+            and read(instance, path + ".gz") == snapshot.body_gzip
+            and dated(instance, path) == dated(instance, path + ".gz") == snapshot.last_modified
+        ):
+            return False
+    return True
 
 
 def test_nothing_is_written_unless_it_is_switched_on(instance: Instance) -> None:
@@ -168,8 +174,8 @@ def test_chapters_transcripts_and_artwork_are_those_of_podhost(
     chapters = f"chapters/{episode.id}.json"
     vtt = f"transcripts/{episode.id}/{transcript}.vtt"
     artwork = f"artwork/{episode.show.artwork.id}/3000.jpg"
-    feed = "tide-tables/feed.xml"
-    assert public_keys(edge) == {feed, feed + ".gz", chapters, chapters + ".gz", vtt, artwork}
+    coded = {f"tide-tables/{name}" for name in FORMATS} | {chapters}
+    assert public_keys(edge) == coded | {f"{path}.gz" for path in coded} | {vtt, artwork}
     for path in (chapters, vtt, artwork):
         assert read(edge, path) == read_side_file(edge, "/" + path).body
     assert gzip.decompress(read(edge, chapters + ".gz")) == read(edge, chapters)
@@ -189,8 +195,11 @@ def test_a_bucket_says_type_coding_and_how_long_to_keep(
         name = path.split("/")[0] + path[path.index(".") :]
         said[name] = (head["ContentType"], head["CacheControl"], head.get("ContentEncoding"))
     feed = ("application/rss+xml; charset=utf-8", "public, max-age=300, stale-while-revalidate=600")
+    json_feed = ("application/feed+json", feed[1])
     chapters = ("application/json+chapters", "public, max-age=300")
     assert said == {
+        "tide-tables.json": (*json_feed, None),
+        "tide-tables.json.gz": (*json_feed, "gzip"),
         "tide-tables.xml": (*feed, None),
         "tide-tables.xml.gz": (*feed, "gzip"),
         "chapters.json": (*chapters, None),
@@ -245,12 +254,14 @@ def test_a_renamed_show_leaves_nothing_under_its_old_name(edge: Instance, episod
     change(edge, episode.show, slug="ebb")
     run_due_jobs(edge)
     assert {key for key in public_keys(edge) if "feed" in key} == {
+        "ebb/feed.json",
+        "ebb/feed.json.gz",
         "ebb/feed.xml",
         "ebb/feed.xml.gz",
     }
     change(edge, replace_slug(edge, "ebb"), slug="tide-tables")
     run_due_jobs(edge)
-    assert "ebb/feed.xml" not in public_keys(edge)
+    assert not {key for key in public_keys(edge) if key.startswith("ebb/")}
     assert is_feed_right(edge, replace_slug(edge, "tide-tables"))
 
 
@@ -365,7 +376,7 @@ def test_a_slow_worker_does_not_leave_an_old_feed_behind(edge: Instance, episode
         run_due_jobs(quick)
         assert is_feed_right(quick, episode.show)
 
-    for path in ("tide-tables/feed.xml", "tide-tables/feed.xml.gz"):
+    for path in ("tide-tables/feed.xml", "tide-tables/feed.xml.gz", "tide-tables/feed.json"):
         edge.storage.delete(f"public/{path}")
         place_feed(interrupted(edge, f"public/{path}", publish_again), episode.show.id)
         assert is_feed_right(edge, episode.show)
@@ -418,6 +429,8 @@ def test_what_jobs_missed_is_found_by_the_walk(edge: Instance, episode: Episode)
         "0123456789abcdef/x.txt",
         "gone/feed.xml",
         "gone/feed.xml.gz",
+        "gone/feed.json",
+        "tide-tables/feed.jso",
         "chapters/0123456789abcdef.json",
         "chapters/x.json",
         "transcripts/0123456789abcdef/0123456789abcdef.vtt",
@@ -430,7 +443,7 @@ def test_what_jobs_missed_is_found_by_the_walk(edge: Instance, episode: Episode)
     lose_jobs(edge)
     said = problems_of_edge(edge)
     assert all(any(f"public/{path} should not" in text for text in said) for path in strangers)
-    assert len(said) == len(strangers) + 4
+    assert len(said) == len(strangers) + 6
     edge_walk.walk(edge)
     run_due_jobs(edge)
     assert problems(edge) == []

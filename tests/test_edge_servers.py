@@ -163,7 +163,7 @@ def whole_nginx(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def files(host: Host, mp3: Path) -> list[str]:
-    """The paths of a feed and of all that it names but audio."""
+    """The paths of a feed in both formats, and of all that it names but audio."""
     feed = host.make_show()
     slug = feed.split("/")[1]
     with mp3.open("rb") as audio:
@@ -182,9 +182,12 @@ def files(host: Host, mp3: Path) -> list[str]:
         r"https://podcasts\.example\.org(/(?:chapters|transcripts|artwork)/[^\"<]+)",
         host.get(feed).text,
     )
-    paths = [feed, *sorted(set(urls))]
-    assert {path.split("/")[1] for path in paths[1:]} == {"artwork", "chapters", "transcripts"}
+    assert {url.split("/")[1] for url in urls} == {"artwork", "chapters", "transcripts"}
+    json_feed = f"/{slug}/feed.json"
+    paths = [feed, json_feed, *sorted(set(urls))]
     host.wait(lambda: all(host.file(path).exists() for path in paths))
+    host.wait(lambda: edge_bytes(host, json_feed) == host.get(json_feed).content != b"")
+    host.wait(lambda: made.json()["id"].encode() in edge_bytes(host, json_feed))
     return paths
 
 
@@ -286,6 +289,8 @@ def test_podhost_answers_for_shows_that_moved_or_went(host: Host, server: str) -
 @pytest.mark.parametrize("server", SERVERS)
 def test_all_else_is_podhosts(host: Host, files: list[str], server: str) -> None:
     assert host.get("/healthz", server).status_code == 200
+    lists = "/shows.opml"
+    assert host.get(lists, server).headers["etag"] == host.get(lists).headers["etag"]
     for path in files:
         assert host.ask("POST", path, server).status_code == 405
         preflight = host.ask("OPTIONS", path, server)
@@ -411,6 +416,10 @@ def test_an_nginx_as_cdn_over_a_bucket(
                 If_None_Match=feed.headers["etag"],
             )
             assert again.status_code == 304
+        as_json = host.get("/tide-tables/feed.json", "cdn")
+        assert as_json.json()["title"] == "Tide Tables"
+        assert as_json.headers["content-type"] == "application/feed+json"
+        assert as_json.headers["content-encoding"] == "gzip"
         missing = host.get("/nobody/feed.xml", "cdn")
         assert (missing.status_code, missing.content) == (404, host.get("/x/feed.xml").content)
         assert host.get("/healthz", "cdn").status_code == 200

@@ -1,5 +1,6 @@
 """Feeds: from rows to bytes to a snapshot, each once and only when something changed."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,13 +15,14 @@ from podhost.feeds import (
     find_snapshot,
     render_show,
     snapshot_body,
+    stale_show_ids,
     store_snapshot,
 )
 from podhost.instance import Instance
-from podhost.models import Audio, Credit, Episode, Person, Show, Snapshot
+from podhost.models import Audio, Credit, Episode, JsonSnapshot, Person, Show, Snapshot
 from podhost.people import CreditInput
 from podhost.shows import ShowInput, change_show, get_show
-from podhost.worker import run_due_jobs
+from podhost.worker import run_due_jobs, run_sweep
 from tests.conftest import FrozenClock
 from tests.making import feed_body, make_episode, make_show
 
@@ -126,6 +128,61 @@ def test_any_change_of_the_show_mends_a_damaged_snapshot(instance: Instance) -> 
             now=instance.now(),
         )
     assert feed_body(instance, show) == whole
+
+
+def json_snapshot_of(instance: Instance, show: Show) -> JsonSnapshot:
+    with instance.database.read() as session:
+        return session.get_one(JsonSnapshot, show.id)
+
+
+def test_a_show_has_its_feed_as_json_too(instance: Instance, mp3: Path) -> None:
+    show = make_show(instance)
+    make_episode(instance, show, mp3, people=[CreditInput(name="Ann Guest")])
+    channel = etree.fromstring(feed_body(instance, show))[0]
+    feed = json.loads(snapshot_body(json_snapshot_of(instance, show)))
+    assert feed["feed_url"] == f"{instance.base_url}/tide-tables/feed.json"
+    [item] = feed["items"]
+    assert item["id"] == channel.findtext("item/guid")
+    enclosure = channel.find("item/enclosure")
+    assert enclosure is not None
+    assert item["attachments"][0]["url"] == enclosure.get("url")
+    assert item["attachments"][0]["size_in_bytes"] == int(enclosure.get("length"))
+
+
+def test_json_feeds_change_only_when_they_say_something_else(
+    instance: Instance, clock: FrozenClock
+) -> None:
+    show = make_show(instance)
+    feed_body(instance, show)
+    first = json_snapshot_of(instance, show)
+    for given in (ShowInput(time_zone="Europe/Madrid"), ShowInput(owner_name="Pia")):
+        clock.advance(days=1)
+        with instance.database.write() as session:
+            assert change_show(session, get_show(session, show.slug), given, now=instance.now())
+        run_due_jobs(instance)
+    same = json_snapshot_of(instance, show)
+    assert same.show_version > first.show_version
+    assert (same.version, same.last_modified) == (first.version, first.last_modified)
+    with instance.database.write() as session:
+        row = get_show(session, show.slug)
+        change_show(session, row, ShowInput(title="Ebb"), now=instance.now())
+    run_due_jobs(instance)
+    assert json_snapshot_of(instance, show).last_modified > first.last_modified
+
+
+def test_a_show_that_the_version_before_rendered_gets_its_json_feed(instance: Instance) -> None:
+    show = make_show(instance)
+    feed_body(instance, show)
+    with instance.database.write() as session:
+        session.query(JsonSnapshot).delete()
+        site = Site(instance.base_url)
+        assert stale_show_ids(session, site, compare_site=False) == [show.id]
+    assert run_sweep(instance) == 1
+    run_due_jobs(instance)
+    assert json_snapshot_of(instance, show).version == 1
+    with instance.database.write() as session:
+        session.query(JsonSnapshot).one().show_version -= 1
+    assert run_sweep(instance) == 1
 
 
 def test_any_text_in_any_field_gives_a_feed_that_parses(instance: Instance, mp3: Path) -> None:
@@ -240,6 +297,7 @@ def test_a_feed_of_five_thousand_episodes_works(instance: Instance) -> None:
     content = "{http://purl.org/rss/1.0/modules/content/}encoded"
     with_full_notes = [item for item in items if item.find(content) is not None]
     assert with_full_notes == items[:100]
+    assert len(json.loads(snapshot_body(json_snapshot_of(instance, show)))["items"]) == 5000
 
 
 def test_pictures_and_chapters_stand_in_the_feed_where_the_show_wants_them(

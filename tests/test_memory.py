@@ -16,6 +16,7 @@ from sqlalchemy import insert
 from podhost.catalogue import Catalogue
 from podhost.catalogue_entries import EpisodeAudio, Feed, Memory, SideFile
 from podhost.config import read_settings
+from podhost.feed_formats import RSS
 from podhost.instance import Instance, open_instance
 from podhost.models import Show, Snapshot
 from tests.audio_files import lame
@@ -110,7 +111,7 @@ def test_small_entries_are_counted_for_what_they_take(kind: str) -> None:
         key = f"{number:016x}"
         if kind == "feed":
             path = f"/show-{key}/feed.xml"
-            return Feed(Snapshot(**snapshot_values(key)), path, path.encode(), NOW)
+            return Feed(Snapshot(**snapshot_values(key)), RSS, path, path.encode(), NOW)
         if kind == "unknown episode":
             return EpisodeAudio(404)
         return SideFile(

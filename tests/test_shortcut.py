@@ -144,6 +144,7 @@ SHORT = [
     request("OPTIONS", FEED_PATH, "Origin: https://web.example"),
     request("DELETE", FEED_PATH),
     request("GET", "/older/feed.xml"),
+    request("GET", "/older/feed.json"),
     request("GET", "/nobody/feed.xml"),
     request("HEAD", "/nobody/feed.xml"),
     request("HEAD", AUDIO_PATH),

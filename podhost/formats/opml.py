@@ -1,9 +1,10 @@
-"""Lists of feeds in OPML, as podcast apps and hosts export them; it fetches none of them.
+"""Lists of feeds in OPML 2.0, read as apps and hosts export them, and written; it fetches nothing.
 
-Source: OPML 2.0. Outlines may be nested; an address that is named twice counts once.
+In what is read, outlines may be nested, and an address that is named twice counts once.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,9 @@ from lxml import etree
 
 from podhost.errors import Invalid
 from podhost.formats.rss_import_fields import one_line
+from podhost.formats.text import absolute_url, plain_line
 
+MIME_TYPE = "text/x-opml"
 MAX_BYTES = 5_000_000
 MAX_FEEDS = 1_000
 _OPENING = re.compile(
@@ -19,6 +22,8 @@ _OPENING = re.compile(
 )
 _MAX_PROLOG_BYTES = 10_000
 _MAX_URL_CHARS = 4096
+_TITLE = "Podcasts"
+_UNTITLED = "Untitled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,16 @@ class ListedFeed:
 
     url: str
     title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OpmlShow:
+    """A show as a subscription; `page_url` is its web page, `language` an ISO 639 code."""
+
+    title: str
+    feed_url: str
+    page_url: str
+    language: str
 
 
 def is_opml(data: bytes) -> bool:
@@ -56,6 +71,35 @@ def read_opml(data: bytes) -> list[ListedFeed]:
     if len(feeds) > MAX_FEEDS:
         raise Invalid(f"This OPML list names {len(feeds)} feeds; {MAX_FEEDS} are read at once.")
     return list(feeds.values())
+
+
+def render_opml(shows: Sequence[OpmlShow]) -> bytes:
+    """Give the OPML document, UTF-8, with the shows in the order in which they come.
+
+    Pure and byte-stable, so it names no date. Raises ValueError for an address that is relative or
+    otherwise of no use.
+    """
+    opml = etree.Element("opml", version="2.0")
+    head = etree.SubElement(opml, "head")
+    etree.SubElement(head, "title").text = _TITLE
+    body = etree.SubElement(opml, "body")
+    for show in shows:
+        title = plain_line(show.title) or _UNTITLED
+        # Apps differ in which of text and title they show (OPML 2.0 asks for text).
+        etree.SubElement(
+            body,
+            "outline",
+            text=title,
+            title=title,
+            type="rss",
+            xmlUrl=absolute_url(show.feed_url),
+            htmlUrl=absolute_url(show.page_url),
+            language=show.language,
+        )
+    document: bytes = etree.tostring(
+        opml, pretty_print=True, encoding="UTF-8", xml_declaration=False
+    )
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + document
 
 
 def _root(data: bytes) -> Any:

@@ -18,6 +18,7 @@ from podhost.catalogue import Catalogue
 from podhost.catalogue_entries import AudioTarget
 from podhost.downloads import RequestSpool
 from podhost.errors import Unavailable
+from podhost.feed_formats import ENDINGS, split_path
 from podhost.instance import Instance
 from podhost.loading import Loading
 from podhost.ready_answers import Answer
@@ -109,7 +110,7 @@ class Delivery:
         """The answer to what is not in memory; None when it was sent already, in pieces."""
         if request.path.startswith("/audio/"):
             return await self._audio(request)
-        if request.path.endswith("/feed.xml"):
+        if request.path.endswith(ENDINGS):
             return await self._feed(request)
         return await self._side_file(request)
 
@@ -137,10 +138,12 @@ class Delivery:
     async def _feed(self, request: Request) -> Answer | None:
         feed = self._catalogue.feeds.get(request.path)
         if feed is None:
-            show = self._catalogue.find_show(request.path[1 : -len("/feed.xml")])
-            if show is None:
+            named = split_path(request.path)
+            show = self._catalogue.find_show(named[0]) if named is not None else None
+            if named is None or show is None:
                 return NOT_FOUND
-            feed = await self._queries.once(request.path, self._catalogue.load_feed, show)
+            load_feed = self._catalogue.load_feed
+            feed = await self._queries.once(request.path, load_feed, show, named[1])
             if feed is None:
                 self._now.note_feed(request, show.show_id, NOT_RENDERED)
                 return NOT_RENDERED

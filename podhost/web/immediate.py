@@ -8,7 +8,13 @@ from urllib.parse import quote
 
 from podhost.audio_sources import OpenFiles, SignedUrls
 from podhost.catalogue import Catalogue
-from podhost.catalogue_entries import AudioTarget, EpisodeAudio, Feed, SideFile
+from podhost.catalogue_entries import (
+    OPML_PATH,
+    AudioTarget,
+    EpisodeAudio,
+    Feed,
+    SideFile,
+)
 from podhost.catalogue_rows import KnownShow
 from podhost.downloads import (
     Record,
@@ -18,6 +24,7 @@ from podhost.downloads import (
     range_text,
     user_agent_text,
 )
+from podhost.feed_formats import ENDINGS, FeedFormat, split_path
 from podhost.instance import Instance
 from podhost.ready_answers import Answer, HeaderBlock, Headers
 from podhost.web.responses import (
@@ -76,7 +83,7 @@ class Immediate:
             return self.feed(request, feed)
         if path.startswith("/audio/"):
             return self._audio(request)
-        if path.endswith("/feed.xml"):
+        if path.endswith(ENDINGS):
             return self._feed_elsewhere(request)
         return self._side_file(request)
 
@@ -110,21 +117,22 @@ class Immediate:
 
     def _feed_elsewhere(self, request: Request) -> Answer | None:
         """A feed that is not in memory: to be read, or of an old slug, or none at all."""
-        show = self._catalogue.find_show(request.path[1 : -len("/feed.xml")])
-        if show is None:
+        named = split_path(request.path)
+        show = self._catalogue.find_show(named[0]) if named is not None else None
+        if named is None or show is None:
             return NOT_FOUND
         if show.is_deleted:
             answer = GONE
-        elif request.path != f"/{show.slug}/feed.xml":
-            answer = self._moved(show)
+        elif named[0] != show.slug:
+            answer = self._moved(show, named[1])
         else:
             return None
         self.note_feed(request, show.show_id, answer)
         return answer
 
-    def _moved(self, show: KnownShow) -> Answer:
+    def _moved(self, show: KnownShow, format_: FeedFormat) -> Answer:
         """One hop to where the feed is now; directories update their record on a 301."""
-        location = f"{self._instance.base_url}/{show.slug}/feed.xml".encode()
+        location = (self._instance.base_url + format_.path(show.slug)).encode()
         return plain_answer(
             301,
             "This feed has moved.",
@@ -271,6 +279,8 @@ class Immediate:
         side = self._catalogue.find_side_file(request.path)
         if side is not None:
             return side_answer(request, side)
+        if request.path == OPML_PATH:
+            return None
         parts = request.path.split("/")
         is_possible = len(parts) <= 4 and may_be_id(parts[2].removesuffix(".json"))
         return None if is_possible else NOT_FOUND
@@ -278,7 +288,11 @@ class Immediate:
 
 def is_ours(path: str) -> bool:
     """Whether a path belongs to podcast apps; feeds in memory do, wherever they are."""
-    return path.startswith(_PREFIXES) or (path.endswith("/feed.xml") and path.count("/") == 2)
+    return (
+        path.startswith(_PREFIXES)
+        or (path.endswith(ENDINGS) and path.count("/") == 2)
+        or path == OPML_PATH
+    )
 
 
 def may_be_id(text: str) -> bool:

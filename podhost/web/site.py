@@ -19,6 +19,7 @@ from starlette.routing import Route
 from podhost.artwork import artwork_url
 from podhost.audio import enclosure_url
 from podhost.errors import Gone, NotFound
+from podhost.feed_formats import JSON
 from podhost.feeds import episode_people
 from podhost.fields import may_be_slug
 from podhost.formats.markdown import notes_text, truncate_html
@@ -50,7 +51,7 @@ def show_list(request: Request) -> Response:
     instance: Instance = request.app.state.instance
     with instance.database.read() as session:
         items = "".join(_show_item(show) for show in list_shows(session))
-    shows = f'<ul class="plain">{items}</ul>' if items else _NO_SHOWS
+    shows = f'<ul class="plain">{items}</ul>{_ALL_FEEDS}' if items else _NO_SHOWS
     return _answer(request, _page("Podcasts", f"<main><h1>Podcasts</h1>{shows}</main>"))
 
 
@@ -194,13 +195,21 @@ def _head(
     picture = escape(artwork_url(base_url, artwork, size=1200)) if artwork is not None else ""
     shared = {"title": escape(title), "url": address, "description": summary, "image": picture}
     described = f'<meta name="description" content="{summary}">' if summary else ""
+    feeds = _feed_link("application/rss+xml", show.title, feed_url)
+    # Where a show has moved to, we know of one feed only.
+    if not show.new_feed_url:
+        json_url = escape(base_url + JSON.path(show.slug))
+        feeds += _feed_link(JSON.content_type, show.title, json_url)
     return (
         f'{described}<link rel="canonical" href="{address}">'
-        f'<link rel="alternate" type="application/rss+xml" title="{escape(show.title)}"'
-        f' href="{feed_url}"><meta property="og:type" content="website">'
+        f'{feeds}<meta property="og:type" content="website">'
     ) + "".join(
         f'<meta property="og:{name}" content="{value}">' for name, value in shared.items() if value
     )
+
+
+def _feed_link(mime_type: str, title: str, url: str) -> str:
+    return f'<link rel="alternate" type="{mime_type}" title="{escape(title)}" href="{url}">'
 
 
 _NO_SHOWS = (
@@ -208,6 +217,12 @@ _NO_SHOWS = (
     "<code>podhost publish my-show/</code>, where <code>my-show/</code> holds a "
     "<code>show.toml</code> with a title, and audio files. <code>podhost demo</code> "
     "shows how it looks.</p>"
+)
+
+
+_ALL_FEEDS = (
+    '<p class="entry quiet"><a href="/shows.opml">All feeds as OPML</a>, which podcast apps import'
+    "</p>"
 )
 
 

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 import uvicorn
+from lxml import etree
 from sqlalchemy import event
 
 from podhost import audio_sources
@@ -35,6 +36,8 @@ from tests.test_catalogue import (
     EPISODE,
     FEED,
     FEED_PATH,
+    JSON_FEED,
+    JSON_PATH,
     SHOW,
     SOUND,
     TRANSCRIPT,
@@ -222,6 +225,74 @@ def test_the_feed_matrix(host: Host, method: str, coding: str) -> None:
     assert host.ask(method, FEED_PATH, accept, ("If-Match", '"old"')).status == 412
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("coding", ["gzip", "identity"])
+def test_the_json_feed_is_delivered_as_the_feed_is(host: Host, method: str, coding: str) -> None:
+    accept = ("Accept-Encoding", coding)
+    full = host.ask(method, JSON_PATH, accept)
+    assert full.headers["content-type"] == "application/feed+json"
+    # Hubs are told of the RSS feed alone.
+    assert full.headers["link"] == '<https://pod.example/tide/feed.json>; rel="self"'
+    rss = host.ask(method, FEED_PATH, accept)
+    assert full.headers.keys() == rss.headers.keys()
+    for name in ("cache-control", "vary", "last-modified", "access-control-allow-origin"):
+        assert full.headers[name] == rss.headers[name]
+    assert full.headers["etag"] != rss.headers["etag"]
+    if method == "GET":
+        body = gzip.decompress(full.body) if coding == "gzip" else full.body
+        assert body == JSON_FEED
+    for name, value in (("If-None-Match", "etag"), ("If-Modified-Since", "last-modified")):
+        reply = host.ask(method, JSON_PATH, accept, (name, full.headers[value]))
+        assert (reply.status, reply.body) == (304, b"")
+    with queries(host.instance) as seen:
+        assert host.ask(method, JSON_PATH, accept).headers == full.headers
+    assert seen == []
+    assert [record.status for record in host.records()] == [200, 200, 304, 304, 200]
+
+
+def test_a_json_feed_moves_and_goes_with_its_show(host: Host) -> None:
+    with host.instance.database.write() as session:
+        session.add(ShowSlug(slug="tide", show_id=SHOW))
+    assert host.get(JSON_PATH).status == 200
+    change(host.instance, Show, SHOW, "show", slug="harbour")
+    host.catalogue.catch_up()
+    assert host.get(JSON_PATH).headers["location"] == "https://pod.example/harbour/feed.json"
+    assert host.get("/harbour/feed.json").body == JSON_FEED
+    change(host.instance, Show, SHOW, "show", deleted_at=NOW)
+    host.catalogue.catch_up()
+    assert host.get("/harbour/feed.json").status == 410
+    assert host.get("/nobody/feed.json").status == 404
+
+
+def test_the_list_of_all_shows_follows_the_shows(host: Host) -> None:
+    reply = host.get("/shows.opml")
+    assert (reply.status, reply.headers["content-type"]) == (200, "text/x-opml; charset=utf-8")
+    [outline] = etree.fromstring(reply.body).iter("outline")
+    assert dict(outline.attrib) == {
+        "text": "Tide Tables",
+        "title": "Tide Tables",
+        "type": "rss",
+        "xmlUrl": "https://pod.example/tide/feed.xml",
+        "htmlUrl": "https://pod.example/tide/",
+        "language": "en",
+    }
+    with queries(host.instance) as seen:
+        known = ("If-None-Match", reply.headers["etag"])
+        assert host.get("/shows.opml", known).status == 304
+    assert seen == []
+    steps: list[tuple[dict[str, object], bytes]] = [
+        ({"title": "Ebb & Flow"}, b'text="Ebb &amp; Flow"'),
+        ({"new_feed_url": "https://elsewhere.example/f"}, b'xmlUrl="https://elsewhere.example/f"'),
+        ({"is_blocked": True}, b"<body/>"),
+        ({"is_blocked": False}, b"<outline "),
+        ({"deleted_at": NOW}, b"<body/>"),
+    ]
+    for values, said in steps:
+        change(host.instance, Show, SHOW, "show", **values)
+        host.catalogue.catch_up()
+        assert said in host.get("/shows.opml", known).body
+
+
 def test_the_two_codings_have_two_strong_tags(host: Host) -> None:
     zipped = host.get(FEED_PATH, ("Accept-Encoding", "gzip")).headers["etag"]
     assert zipped != host.get(FEED_PATH).headers["etag"]
@@ -275,7 +346,16 @@ def test_a_feed_that_is_not_rendered_yet_is_tried_again_soon(host: Host) -> None
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/tide/", "/tide/feed.json", "/a/b/feed.xml", "/feed.xml", "/tide/feed.xml/"]
+    "path",
+    [
+        "/",
+        "/tide/",
+        "/tide/feed.atom",
+        "/a/b/feed.xml",
+        "/a/b/feed.json",
+        "/feed.xml",
+        "/tide/feed.xml/",
+    ],
 )
 def test_everything_else_goes_to_the_application_behind(host: Host, path: str) -> None:
     assert host.get(path).status == 299

@@ -51,9 +51,13 @@ class Page(HTMLParser):
 
     def link(self, rel: str) -> str:
         """Where the one link in the head with this relation leads."""
-        rels = self.values("link", "rel")
-        assert rels.count(rel) == 1
-        return self.values("link", "href")[rels.index(rel)]
+        [address] = self.links(rel)
+        return address
+
+    def links(self, rel: str) -> list[str]:
+        """Where the links in the head with this relation lead."""
+        found = zip(self.values("link", "rel"), self.values("link", "href"), strict=True)
+        return [address for name, address in found if name == rel]
 
 
 def read(client: Client, path: str, status: int = 200) -> Page:
@@ -76,6 +80,7 @@ def test_the_first_page_lists_the_shows_with_their_feeds(
         "/arrivals/feed.xml",
         "/tide-tables/",
         "/tide-tables/feed.xml",
+        "/shows.opml",
     ]
 
 
@@ -87,7 +92,11 @@ def test_the_show_page_has_feed_artwork_and_players(
     make_episode(instance, show, mp3, "A draft", publish=False)
     page = read(client, "/tide-tables/")
     assert page.link("canonical") == "https://pod.example/tide-tables/"
-    assert page.link("alternate") == "https://pod.example/tide-tables/feed.xml"
+    assert page.links("alternate") == [
+        "https://pod.example/tide-tables/feed.xml",
+        "https://pod.example/tide-tables/feed.json",
+    ]
+    assert "application/feed+json" in page.values("link", "type")
     assert "https://pod.example/tide-tables/feed.xml" in page.values("a", "href")
     assert page.values("audio", "src") == [f"/audio/{episode.id}/1/low-water.mp3"]
     assert page.values("audio", "preload") == ["none"]
