@@ -287,6 +287,15 @@ def test_podhost_answers_for_shows_that_moved_or_went(host: Host, server: str) -
 
 
 @pytest.mark.parametrize("server", SERVERS)
+def test_a_person_who_opens_the_feed_comes_to_the_shows_page(
+    host: Host, files: list[str], server: str
+) -> None:
+    reply = host.get(files[0], server, Sec_Fetch_Dest="document")
+    assert reply.status_code == 302
+    assert reply.headers["location"].endswith(files[0].removesuffix("feed.xml"))
+
+
+@pytest.mark.parametrize("server", SERVERS)
 def test_all_else_is_podhosts(host: Host, files: list[str], server: str) -> None:
     assert host.get("/healthz", server).status_code == 200
     lists = "/shows.opml"

@@ -24,7 +24,7 @@ from podhost.downloads import (
     range_text,
     user_agent_text,
 )
-from podhost.feed_formats import ENDINGS, FeedFormat, split_path
+from podhost.feed_formats import ENDINGS, RSS, FeedFormat, split_path
 from podhost.instance import Instance
 from podhost.ready_answers import Answer, HeaderBlock, Headers
 from podhost.web.responses import (
@@ -93,6 +93,11 @@ class Immediate:
         """A poll. None: catalogue.load_identity(feed) must unpack it first."""
         feed.was_used = True
         headers = request.headers
+        # Browsers alone say that an answer will be looked at (Fetch Metadata, W3C).
+        if headers.get(b"sec-fetch-dest") == b"document" and feed.format is RSS:
+            answer = self._page(request)
+            self.note_feed(request, feed.show_id, answer)
+            return answer
         is_gzip = b"accept-encoding" in headers and accepts_gzip(headers[b"accept-encoding"])
         # As HEAD, because ranges of feeds are not served.
         status = decide("HEAD", headers, feed.etags[is_gzip], feed.last_modified, 0).status
@@ -109,6 +114,18 @@ class Immediate:
             answer = Answer(200, feed.whole[False].block, body=body)
         self.note_feed(request, feed.show_id, answer)
         return answer
+
+    def _page(self, request: Request) -> Answer:
+        """A person has opened the feed, to whom XML says nothing: on to the show's page."""
+        slug = request.path.split("/")[1]
+        return plain_answer(
+            302,
+            "The page of this show is there.",
+            (b"location", f"{self._instance.base_url}/{slug}/".encode()),
+            # Or a cache in front would lead podcast apps there too.
+            (b"cache-control", b"private, no-store"),
+            (b"vary", b"sec-fetch-dest"),
+        )
 
     def _unpacked(self, feed: Feed) -> bytes | None:
         if feed.body_identity is None and feed.identity_bytes <= _DECOMPRESS_IN_LOOP_BYTES:

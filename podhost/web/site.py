@@ -242,17 +242,38 @@ def _show_item(show: Show) -> str:
 
 
 def _show_header(show: Show, base_url: str) -> str:
-    feed_url = escape(_feed_url(show, base_url))
+    feed_url = _feed_url(show, base_url)
     author = f'<p class="quiet">{_text(show.author)}</p>' if show.author else ""
     website = ""
     if show.link:
         website = f'<p><a href="{escape(show.link)}">{_ours(show, "The show’s website")}</a></p>'
-    subscribe = _ours(show, "To subscribe, copy this address into any podcast app:")
     return (
         f'<header><div class="top">{_picture(show.artwork, 600)}<div class="beside">'
         f"<h1>{_text(show.title)}</h1>{author}</div></div>"
         f'<p class="lines" dir="auto">{escape(show.description)}</p>'
-        f'<p>{subscribe} <a href="{feed_url}">{_text(feed_url)}</a></p>{website}</header>'
+        f"{_ways_to_subscribe(show, feed_url)}{website}</header>"
+    )
+
+
+def _ways_to_subscribe(show: Show, feed_url: str) -> str:
+    """A button for each app that takes any feed, and the address for all others."""
+    bare, quoted = feed_url.partition("://")[2], quote(feed_url, safe="")
+    apps = {
+        "Apple Podcasts": f"podcast://{bare}",
+        "Pocket Casts": f"pktc://subscribe/{bare}",
+        "Overcast": f"overcast://x-callback-url/add?url={quoted}",
+        "AntennaPod": f"https://antennapod.org/deeplink/subscribe?url={quoted}",
+    }
+    buttons = "".join(
+        f'<li><a class="button" rel="nofollow" href="{escape(url)}">{name}</a></li>'
+        for name, url in apps.items()
+    )
+    subscribe = _ours(show, "Subscribe in your app:")
+    otherwise = _ours(show, "Or copy this address into any podcast app:")
+    return (
+        f'<p>{subscribe}</p><ul class="plain buttons">{buttons}</ul>'
+        # No link: in a browser, it would lead here again.
+        f'<p>{otherwise} <code class="address">{escape(feed_url)}</code></p>'
     )
 
 

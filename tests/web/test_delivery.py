@@ -50,6 +50,8 @@ from tests.test_catalogue import (
 NOW = datetime(2026, 3, 5, 9, 5, tzinfo=UTC)
 SIZE = len(SOUND)
 Headers = list[tuple[bytes, bytes]]
+# As browsers send it with what they will show to somebody.
+PERSON = ("Sec-Fetch-Dest", "document")
 
 
 class Reply:
@@ -262,6 +264,36 @@ def test_a_json_feed_moves_and_goes_with_its_show(host: Host) -> None:
     host.catalogue.catch_up()
     assert host.get("/harbour/feed.json").status == 410
     assert host.get("/nobody/feed.json").status == 404
+
+
+def test_a_person_who_opens_the_feed_is_led_to_the_shows_page(host: Host) -> None:
+    known = ("If-None-Match", host.get(FEED_PATH).headers["etag"])
+    for method in ("GET", "HEAD"):
+        reply = host.ask(method, FEED_PATH, PERSON, known)
+        assert reply.status == 302
+        assert reply.headers["location"] == "https://pod.example/tide/"
+        assert reply.headers["cache-control"] == "private, no-store"
+        assert reply.headers["vary"] == "sec-fetch-dest"
+    # A player on somebody's page, and a feed that only programs read.
+    assert host.get(FEED_PATH, ("Sec-Fetch-Dest", "empty")).body == FEED
+    assert host.get(JSON_PATH, PERSON).body == JSON_FEED
+    assert [record.status for record in host.records()] == [200, 302, 302, 200, 200]
+
+
+def test_a_person_is_led_on_where_the_feed_has_moved_or_is_gone(host: Host) -> None:
+    with host.instance.database.write() as session:
+        session.add(ShowSlug(slug="tide", show_id=SHOW))
+    change(host.instance, Show, SHOW, "show", slug="harbour")
+    host.catalogue.catch_up()
+    moved = host.get(FEED_PATH, PERSON)
+    assert (moved.status, moved.headers["location"]) == (
+        301,
+        "https://pod.example/harbour/feed.xml",
+    )
+    assert host.get("/harbour/feed.xml", PERSON).headers["location"].endswith("/harbour/")
+    change(host.instance, Show, SHOW, "show", deleted_at=NOW)
+    host.catalogue.catch_up()
+    assert host.get("/harbour/feed.xml", PERSON).status == 410
 
 
 def test_the_list_of_all_shows_follows_the_shows(host: Host) -> None:

@@ -97,7 +97,8 @@ def test_the_show_page_has_feed_artwork_and_players(
         "https://pod.example/tide-tables/feed.json",
     ]
     assert "application/feed+json" in page.values("link", "type")
-    assert "https://pod.example/tide-tables/feed.xml" in page.values("a", "href")
+    assert "https://pod.example/tide-tables/feed.xml" in page.text
+    assert "podcast://pod.example/tide-tables/feed.xml" in page.values("a", "href")
     assert page.values("audio", "src") == [f"/audio/{episode.id}/1/low-water.mp3"]
     assert page.values("audio", "preload") == ["none"]
     assert "/tide-tables/episodes/low-water" in page.values("a", "href")
@@ -380,7 +381,8 @@ def test_a_show_that_moved_is_subscribed_to_where_it_went(
     make_show(instance, new_feed_url="https://elsewhere.example/feed")
     page = read(client, "/tide-tables/")
     assert page.link("alternate") == "https://elsewhere.example/feed"
-    assert "https://elsewhere.example/feed" in page.values("a", "href")
+    assert "https://elsewhere.example/feed" in page.text
+    assert "podcast://elsewhere.example/feed" in page.values("a", "href")
 
 
 def test_a_show_without_episodes_says_so(instance: Instance, client: Client) -> None:
