@@ -147,6 +147,7 @@ class ShowAnswer(msgspec.Struct, kw_only=True, rename={"show_type": "type"}):
     blocked: bool
     complete: bool
     new_feed_url: str | None
+    locked_owner: str | None
     txt: tuple[Txt, ...]
     funding: tuple[Funding, ...]
     location: tuple[Location, ...]

@@ -17,6 +17,7 @@ import msgspec
 from podhost.errors import Invalid
 from podhost.formats.categories import parse_category
 from podhost.formats.languages import is_language_code
+from podhost.formats.tag_rules import mail_address
 from podhost.formats.text import absolute_url, clean_text, plain_line, plain_text
 
 Reader = Callable[[Any], Any]
@@ -25,7 +26,6 @@ LONGEST_LINE = 1_000
 # Show notes of 100 KB are taken; the feed has limits of its own.
 LONGEST_TEXT = 200_000
 UNUSUAL_YEAR = "It must lie between 1970 and 2199."
-_EMAIL = re.compile(r"[^\s@<>\"',;:\\]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 
 
@@ -170,12 +170,7 @@ def web_url(value: str | None) -> str | None:
 
 def email(value: str | None) -> str | None:
     """An e-mail address; nothing is None."""
-    if not value or not value.strip():
-        return None
-    value = clean_text(value)
-    if len(value) > 254 or not _EMAIL.fullmatch(value):
-        raise ValueError("It must be an e-mail address such as ann@example.org.")
-    return value
+    return mail_address(value or "") or None
 
 
 def language(value: str) -> str:

@@ -109,7 +109,7 @@ def edit(instance: Instance, mp3: Path, tmp_path: Path) -> None:
         change_show(session, show, ShowInput(slug="tides", link=None), now=now)
         change_show(session, show, ShowInput(slug="tide-tables", time_zone="UTC"), now=now)
         funding = [{"url": "https://tide.example/give", "label": "“Oil” \\ & wick"}]
-        images = ShowInput(images=True, funding=funding, license={"name": "CC-BY-4.0"})
+        images = ShowInput(images=True, funding=funding, locked_owner="ann@tide.example")
         change_show(session, show, images, now=now)
         episode = get_episode(session, show, "the-last-lamp-room")
         soundbites = [{"start": 1.5, "duration": 2}]

@@ -1139,6 +1139,7 @@ license = "CC-BY-4.0"
 location = { name = "Lisbon", geo = "geo:38.72,-9.14" }
 inline_chapters = true
 images = true
+locked_owner = "ann@tide.example"
 update_frequency = { label = "Mondays", rrule = "FREQ=WEEKLY;COUNT=3", dtstart = 2026-03-02 }
 
 [[funding]]
@@ -1174,6 +1175,7 @@ value:
     assert [chapter.get("start") for chapter in chapters] == ["00:00:00.000", "00:00:02.000"]
     tags = shop.show().tags
     assert tags is not None and tags["license"] == {"name": "CC-BY-4.0"}
+    assert tags["locked_owner"] == "ann@tide.example"
     assert tags["update_frequency"]["dtstart"] == "2026-03-02"
     assert shop.rows()["Low water"].tags is not None
     shop.write("show.toml", 'title = "Tide Tables"\n')

@@ -60,8 +60,11 @@ def examine_show(view: View, report: Report) -> None:
     fields.examine_restriction(view, report)
     if not view.text("podcast:guid") and view.first("podcast:guid") is None:
         report.add("feed-guid-missing", view.place)
-    if view.first("podcast:locked") is None:
+    locked = view.first("podcast:locked")
+    if locked is None:
         report.add("locked-missing", view.place)
+    elif v.is_mail_address(owner := (locked.get("owner") or "").strip()):
+        report.add("locked-owner-public", view.place, owner)
     examine_tags(view, report, is_show=True)
 
 

@@ -178,6 +178,12 @@ _SHOW = {
         "The feed does not say whether other hosts may import it (podcast:locked).",
         "Add <podcast:locked>yes</podcast:locked>.",
     ),
+    "locked-owner-public": Rule(
+        "hint",
+        "podcast namespace",
+        "Everybody can read the owner's address in podcast:locked: “{}”. It attracts spam.",
+        "Leave the owner out, unless the host that you move to asks for it.",
+    ),
 }
 _EPISODE = {
     "episode-title-missing": Rule("error", "Apple", "The episode has no title.", "Give it one."),

@@ -209,6 +209,7 @@ _WORD = rules.pattern(
     r"[a-z0-9][a-z0-9._+\-]{0,63}", "It must be one word of letters a to z, digits and hyphens."
 )
 _FIELD_RULES: Mapping[str, rules.Rule] = {
+    "locked_owner": rules.mail_address,
     "images": rules.truth,
     "artwork_alt": rules.line(1_000),
     "inline_chapters": rules.truth,

@@ -153,7 +153,7 @@ def normalise_role(role: str | None, group: str | None = None) -> tuple[str, str
 def show_tags(show: "FeedShow", trailers: Sequence["FeedEpisode"]) -> Iterator[Tag]:
     """Give the channel's tags in the order in which the feed prints them."""
     yield Tag("podcast:guid", show.podcast_guid)
-    owner = {"owner": plain_line(show.locked_owner)} if show.locked_owner else {}
+    owner = {"owner": show.tags.locked_owner} if show.tags.locked_owner else {}
     yield Tag("podcast:locked", "yes" if show.is_locked else "no", owner)
     yield Tag("podcast:medium", show.medium)
     yield from txt_elements(show.tags.txt)

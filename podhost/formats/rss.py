@@ -155,8 +155,8 @@ class FeedShow:
     """A show as its feed presents it; what is None or empty is not printed.
 
     `changed_at` is when the content last changed, never the present; `owner_email` and
-    `locked_owner` publish a mail address, so they are the host's choice. Texts may be anything, a
-    language, category, type or date that directories refuse raises ValueError.
+    the lock's owner in `tags` publish a mail address, so they are the host's choice. Texts may be
+    anything, a language, category, type or date that directories refuse raises ValueError.
     """
 
     title: str
@@ -173,7 +173,6 @@ class FeedShow:
     changed_at: datetime
     copyright: str | None = None
     is_locked: bool = True
-    locked_owner: str | None = None
     medium: str = "podcast"
     people: tuple[FeedPerson, ...] = ()
     owner_name: str | None = None

@@ -40,6 +40,9 @@ MEDIUMS = (
 LIST_MEDIUMS = (*(f"{medium}L" for medium in MEDIUMS), "mixed")
 
 _LONGEST_URL = 2_000
+# What a path in mail can hold (RFC 5321 4.5.3.1.3, less its brackets).
+_LONGEST_MAIL = 254
+_MAIL = re.compile(r"[^\s@<>\"',;:\\]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _LATEST_SECONDS = 10_000_000
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]{0,31}:[!-~]+")
 _MIME_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+\-]*", re.ASCII)
@@ -148,6 +151,14 @@ def web_address(value: str) -> str:
             "It must be a whole address that begins with https://, of at most 2,000 characters."
         ) from None
     return address
+
+
+def mail_address(value: str) -> str:
+    """An e-mail address."""
+    text = clean_text(value)
+    if text and (len(text) > _LONGEST_MAIL or not _MAIL.fullmatch(text)):
+        raise ValueError("It must be an e-mail address such as ann@example.org.")
+    return text
 
 
 def resource(value: str) -> str:

@@ -180,6 +180,7 @@ class ContentLink(_Tag, frozen=True):
 class ShowTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A show's optional tags, complete and valid."""
 
+    locked_owner: str | None = None
     txt: tuple[Txt, ...] = ()
     funding: tuple[Funding, ...] = ()
     location: tuple[Location, ...] = ()
@@ -219,6 +220,7 @@ class EpisodeTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 class ShowTagsInput(msgspec.Struct, kw_only=True):
     """The tags that a host may give a show; null or an empty list takes one away."""
 
+    locked_owner: str | UnsetType | None = UNSET
     txt: tuple[Txt, ...] | UnsetType | None = UNSET
     funding: tuple[Funding, ...] | UnsetType | None = UNSET
     location: tuple[Location, ...] | UnsetType | None = UNSET

@@ -50,7 +50,7 @@ SHOW = """<?xml version="1.0" encoding="UTF-8"?>
 <spotify:limit recentCount="9"/>
 <spotify:countryOfOrigin>se no</spotify:countryOfOrigin>
 <podcast:guid>3d0081c1-3f7e-5e34-a9ff-ad9c24a01dc5</podcast:guid>
-<podcast:locked owner="ann@pod.example">yes</podcast:locked>
+<podcast:locked>yes</podcast:locked>
 <podcast:medium>podcast</podcast:medium>
 <podcast:txt purpose="verify">abc</podcast:txt>
 <podcast:funding url="https://pod.example/give">Give</podcast:funding>
@@ -216,7 +216,8 @@ BREAKING: list[tuple[str, str, str]] = [
         "",
         "feed-guid-missing",
     ),
-    ('<podcast:locked owner="ann@pod.example">yes</podcast:locked>', "", "locked-missing"),
+    ("<podcast:locked>yes</podcast:locked>", "", "locked-missing"),
+    ("<podcast:locked>", '<podcast:locked owner="ann@pod.example">', "locked-owner-public"),
     ("<title>Low water</title>", "", "episode-title-missing"),
     ("<title>Low", "<title>Episode 7: Low", "episode-title-number"),
     (
@@ -281,7 +282,7 @@ BREAKING_TAGS: list[tuple[str, str, str]] = [
     (">3d0081c1", ">x3d0081c1", "guid-text"),
     ("<podcast:guid>", "<podcast:guid/><podcast:guid>", "guid-twice"),
     (">yes</podcast:locked", ">Yes</podcast:locked", "locked-text"),
-    ('owner="ann@', 'owner="ann at ', "locked-owner"),
+    ("<podcast:locked>", '<podcast:locked owner="ann at sea">', "locked-owner"),
     (">podcast</podcast:medium", ">audio</podcast:medium", "medium-text"),
     (">abc</podcast:txt", "></podcast:txt", "txt-text"),
     ('purpose="verify"', f'purpose="{LONG}"', "txt-purpose"),

@@ -37,6 +37,7 @@ SOURCES = [{"uri": URL}]
 
 # Name, what is given, what is kept.
 TAKEN: list[tuple[str, Any, Any]] = [
+    ("locked_owner", " Ann@tide.example ", "Ann@tide.example"),
     ("txt", [{"text": " S6\nlpp "}], [{"text": "S6\nlpp"}]),
     ("funding", [{"url": URL, "label": "<b>Give</b>"}], [{"url": URL, "label": "Give"}]),
     ("funding", [{"url": URL, "label": ""}], [{"url": URL}]),
@@ -103,6 +104,8 @@ TAKEN: list[tuple[str, Any, Any]] = [
 
 # Name, what is given, where it is wrong, a word of the sentence.
 REFUSED: list[tuple[str, Any, str, str]] = [
+    ("locked_owner", "ann at tide.example", "", "e-mail"),
+    ("locked_owner", ["ann@tide.example"], "", "text"),
     ("txt", [{"text": "x" * 4001}], "[0].text", "4001 characters"),
     ("txt", [{"purpose": "verify"}], "[0].text", "missing"),
     ("txt", [{"text": "a", "purpose": "x" * 129}], "[0].purpose", "128"),

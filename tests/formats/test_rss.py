@@ -342,11 +342,12 @@ def test_switches_that_are_on_say_the_only_words_that_have_an_effect() -> None:
 
 
 def test_an_address_of_mail_is_published_only_where_the_host_gave_one() -> None:
-    show = make_show(owner_email="pia@pod.example", locked_owner="pia@pod.example")
+    owned = ShowTags(locked_owner="lock@pod.example")
+    show = make_show(owner_email="pia@pod.example", tags=owned)
     channel = channel_of(show)
     assert texts(channel, "itunes:owner/itunes:email") == ["pia@pod.example"]
     assert texts(channel, "itunes:owner/itunes:name") == ["Pier Nine"]
-    assert attribute(channel, "podcast:locked", "owner") == "pia@pod.example"
+    assert attribute(channel, "podcast:locked", "owner") == "lock@pod.example"
     assert b"@" not in render_feed(make_show(), [make_episode()])
 
 
@@ -670,7 +671,6 @@ def test_any_text_of_a_show_gives_a_well_formed_feed_that_says_it(words: list[st
         copyright=holder,
         owner_name=owner,
         owner_email=email,
-        locked_owner=owner,
         people=(FeedPerson(name, role, role),),
         generator=holder,
     )

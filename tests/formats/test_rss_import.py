@@ -115,7 +115,6 @@ def feed_show(show: ImportedShow, changed_at: datetime, hubs: tuple[str, ...]) -
         changed_at=changed_at,
         copyright=show.copyright,
         is_locked=bool(show.is_locked),
-        locked_owner=show.locked_owner,
         medium=show.medium,
         people=people(show.people),
         owner_name=show.owner_name,
@@ -124,7 +123,10 @@ def feed_show(show: ImportedShow, changed_at: datetime, hubs: tuple[str, ...]) -
         new_feed_url=show.new_feed_url,
         is_blocked=show.is_blocked,
         is_complete=show.is_complete,
-        tags=ShowTags(txt=tuple(Txt(tag.text, tag.attributes.get("purpose")) for tag in txt)),
+        tags=ShowTags(
+            locked_owner=show.locked_owner,
+            txt=tuple(Txt(text=tag.text, purpose=tag.attributes.get("purpose")) for tag in txt),
+        ),
         generator=show.generator or "",
     )
 

@@ -294,6 +294,7 @@ def test_every_feed_tag_is_given_told_and_taken_away(
     feed = feed_of(instance)
     for name in PRINTED_TAGS.split():
         assert f"<{name}" in feed and f"<{name}" not in before, name
+    assert 'locked owner="keeper@pod.example"' in feed and "keeper@" not in before
     nothing = dict.fromkeys([*of_show, *of_episode])
     for address, given in ((f"{SHOWS}/tide-tables", of_show), (path, of_episode)):
         taken = alice.patch(address, json={name: nothing[name] for name in given})
