@@ -25,6 +25,7 @@ from podhost.formats.tag_values import (
     EpisodeValue,
     Funding,
     License,
+    LiveItem,
     Location,
     MediaRestriction,
     PlatformBlock,
@@ -166,6 +167,7 @@ class ShowAnswer(msgspec.Struct, kw_only=True, rename={"show_type": "type"}):
     spotify_limit: int | None
     spotify_countries: tuple[str, ...]
     media_restriction: MediaRestriction | None
+    live_items: tuple[LiveItem, ...]
     people: list[PersonAnswer]
     feed_url: str
     url: str
@@ -207,6 +209,12 @@ class HubList(msgspec.Struct, kw_only=True):
 
     hubs: list[HubAnswer]
     snapshot_version: int | None
+
+
+class LiveList(msgspec.Struct, kw_only=True):
+    """The live streams of a show, in the order of its feed."""
+
+    live_items: Sequence[LiveItem]
 
 
 def episode_answer(

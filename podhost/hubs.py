@@ -25,11 +25,13 @@ from podhost.feeds import Site
 from podhost.fetching import Fetched, Fetcher
 from podhost.instance import Instance
 from podhost.jobs import GiveUp, TryLater, enqueue
+from podhost.live import list_live_items
 from podhost.models import HubState, Job, Show, Snapshot
 from podhost.shows import feed_path, is_public, lock_show
 from podhost.silence import Silence
 
 TELL_HUB = "tell_hub"
+UPDATE, LIVE, LIVE_END = "update", "live", "liveEnd"
 WEBSUB, PODPING, PODCAST_INDEX = "websub", "podping", "podcast_index"
 # A burst of changes is over when nothing has changed for so long, and is told after so long at the
 # latest. Podping wants a feed at most once a minute.
@@ -64,12 +66,20 @@ class Hub:
 
 
 class _News(NamedTuple):
-    """What there is to tell, and when."""
+    """What there is to tell, when, and why."""
 
     feed_url: str
     medium: str
     version: int
     due_at: datetime
+    why: "_Why"
+
+
+class _Why(NamedTuple):
+    """Podping's word for the reason, and the guids of the streams that it then takes for live."""
+
+    reason: str
+    live: list[str]
 
 
 class _Said(NamedTuple):
@@ -114,7 +124,10 @@ def announce(session: Session, show: Show, hubs: Sequence[Hub], *, now: datetime
             session.add(HubState(show_id=show.id, hub=hub.url, waits_since=now))
         elif state.waits_since is None:
             state.waits_since = now
-        enqueue(session, TELL_HUB, hub.job_key(show.id), now=now, run_at=now + QUIET)
+        # Who waits for a live stream to begin waits for no burst to end.
+        is_turn = _why(session, show, hub).reason != UPDATE
+        wait = timedelta(0) if is_turn else QUIET
+        enqueue(session, TELL_HUB, hub.job_key(show.id), now=now, run_at=now + wait)
 
 
 def enqueue_missed(instance: Instance) -> int:
@@ -177,6 +190,10 @@ def tell_hub(instance: Instance, key: str, fetcher: Fetcher) -> None:
         # Or a change that is stored at the same time could be taken for told.
         lock_show(session, show_id)
         _keep(session, show_id, hub, news, said, now=instance.now())
+        rest = _find_news(session, show_id, hub, instance.base_url, instance.now())
+        # One stream began while another one ended.
+        if rest is not None and not said.error and rest.why.reason != UPDATE:
+            enqueue(session, TELL_HUB, key, now=instance.now(), run_at=rest.due_at)
     if said.is_final:
         raise GiveUp(said.error)
     if said.error:
@@ -192,15 +209,32 @@ def _find_news(
         return None
     if show.deleted_at is not None or show.is_blocked:
         return None
-    if state.snapshot_version == snapshot.version:
+    why = _why(session, show, hub)
+    if state.snapshot_version == snapshot.version and why.reason == UPDATE:
         return None
-    due_at = _due_at(state, snapshot, now)
-    return _News(base_url + feed_path(show), show.medium, snapshot.version, due_at)
+    due_at = _due_at(state, snapshot, why, now)
+    return _News(base_url + feed_path(show), show.medium, snapshot.version, due_at, why)
 
 
-def _due_at(state: HubState, snapshot: Snapshot, now: datetime) -> datetime:
+def _why(session: Session, show: Show, hub: Hub) -> _Why:
+    """Why the hub is told: Podping wants to know when a live stream begins, and when it ends."""
+    state, snapshot = session.get(HubState, (show.id, hub.url)), session.get(Snapshot, show.id)
+    known = set(state.live or ()) if state is not None else set()
+    # Bytes that say more than those that are out are told of when they are out.
+    if hub.kind != PODPING or snapshot is None or snapshot.show_version != show.version:
+        return _Why(UPDATE, sorted(known))
+    live = {item.guid for item in list_live_items(show) if item.status == "live"}
+    if live - known:
+        return _Why(LIVE, sorted(known | live))
+    return _Why(LIVE_END if known - live else UPDATE, sorted(live))
+
+
+def _due_at(state: HubState, snapshot: Snapshot, why: _Why, now: datetime) -> datetime:
     """When the burst is over and the hub may be asked. Dates that are too far ahead were written
     by a clock that has been set back since, and count for nothing."""
+    # The pause after a ping is for changes; one that a hub asks for is kept.
+    if why.reason != UPDATE and not state.error:
+        return now
     began_at = state.waits_since or snapshot.rendered_at
     over_at = min(snapshot.rendered_at + QUIET, began_at + LONGEST_BURST)
     if over_at - now > LONGEST_BURST:
@@ -237,7 +271,7 @@ def _send(settings: Settings, hub: Hub, news: _News, fetcher: Fetcher) -> Fetche
         form = {"hub.mode": "publish", "hub.url": news.feed_url}
         return fetcher.post(hub.url, form, seconds=_SECONDS)
     if hub.kind == PODPING:
-        query |= {"reason": "update", "medium": news.medium}
+        query |= {"reason": news.why.reason, "medium": news.medium}
         headers["Authorization"] = settings.podping_token
     url = f"{hub.url}?{urlencode(query)}"
     return fetcher.get(url, headers=headers, max_bytes=_MOST_ANSWER_BYTES, seconds=_SECONDS)
@@ -289,6 +323,7 @@ def _keep(
             state.waits_since = more_since
         return
     state.last_sent_at, state.snapshot_version = now, news.version
+    state.live = news.why.live or None
     state.not_before = now + PAUSE
     state.waits_since = more_since
 

@@ -438,6 +438,8 @@ class HubState(Base):
     error: Mapped[str | None] = mapped_column(Text)
     # The version that it was told of last.
     snapshot_version: Mapped[int | None]
+    # The guids of the live streams that it was told had begun, and not that they ended.
+    live: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class Change(Base):

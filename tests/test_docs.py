@@ -34,7 +34,7 @@ def test_every_command_stands_in_the_documentation(path: tuple[str, ...]) -> Non
 
 @pytest.mark.parametrize("route", routes, ids=lambda route: route.path)
 def test_every_route_stands_in_the_api_reference(route) -> None:
-    assert route.path in DOCS["api.md"]
+    assert route.path.replace(":path}", "}") in DOCS["api.md"]
 
 
 def test_every_error_code_stands_in_the_api_reference() -> None:

@@ -40,6 +40,17 @@ from tests.conftest import FrozenClock
 from tests.making import make_episode, make_show
 
 REAL = Path(__file__).parent.parent / "episodes" / "tide-tables"
+LIVE = [
+    {
+        "guid": "https://old.example/live",
+        "title": "“Ebb” \\ flow",
+        "status": "live",
+        "start": "2030-01-01T19:00:00+01:00",
+        "description": "One.\n\nTwo.",
+        "content_links": [{"href": "https://tide.example/live", "text": "Hear"}],
+        "people": [{"name": "Ann", "role": "Guest"}],
+    }
+]
 EARLY = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
 
 
@@ -109,7 +120,9 @@ def edit(instance: Instance, mp3: Path, tmp_path: Path) -> None:
         change_show(session, show, ShowInput(slug="tides", link=None), now=now)
         change_show(session, show, ShowInput(slug="tide-tables", time_zone="UTC"), now=now)
         funding = [{"url": "https://tide.example/give", "label": "“Oil” \\ & wick"}]
-        images = ShowInput(images=True, funding=funding, locked_owner="ann@tide.example")
+        images = ShowInput(
+            images=True, funding=funding, locked_owner="ann@tide.example", live_items=LIVE
+        )
         change_show(session, show, images, now=now)
         episode = get_episode(session, show, "the-last-lamp-room")
         soundbites = [{"start": 1.5, "duration": 2}]

@@ -1145,6 +1145,12 @@ update_frequency = { label = "Mondays", rrule = "FREQ=WEEKLY;COUNT=3", dtstart =
 [[funding]]
 url = "https://tide.example/give"
 label = "Give"
+
+[[live_items]]
+guid = "a"
+title = "Ebb"
+start = 2030-01-01T19:00:00Z
+content_links = [{ href = "https://tide.example/", text = "Hear" }]
 """,
     )
     front = """title: Low water
@@ -1175,6 +1181,7 @@ value:
     assert [chapter.get("start") for chapter in chapters] == ["00:00:00.000", "00:00:02.000"]
     tags = shop.show().tags
     assert tags is not None and tags["license"] == {"name": "CC-BY-4.0"}
+    assert tags["live_items"][0]["start"] == "2030-01-01T19:00:00Z"
     assert tags["locked_owner"] == "ann@tide.example"
     assert tags["update_frequency"]["dtstart"] == "2026-03-02"
     assert shop.rows()["Low water"].tags is not None

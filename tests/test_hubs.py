@@ -222,6 +222,67 @@ def test_podping_and_podcast_index_are_told_in_their_ways(
     assert "authorization" not in index.headers
 
 
+def go(instance: Instance, **statuses: str) -> None:
+    """Set the statuses of the show's live streams, by their guids; rendered."""
+    live = [
+        {
+            "guid": guid,
+            "title": guid,
+            "status": status,
+            "start": "2030-01-01T19:00:00Z",
+            "content_links": [{"href": "https://tide.example/live", "text": "Hear"}],
+        }
+        for guid, status in statuses.items()
+    ]
+    with instance.database.write() as session:
+        show = get_show(session, "tide-tables", lock=True)
+        change_show(session, show, ShowInput(live_items=live), now=instance.now())
+    run_due_jobs(instance)
+
+
+def test_podping_is_told_at_once_that_a_live_stream_begins_and_that_it_ends(
+    directories: Instance, hub: LocalHub, clock: FrozenClock
+) -> None:
+    def reasons() -> list[str]:
+        return [ping.values["reason"] for ping in hub.at("/podping/")]
+
+    rendered_show(directories)
+    go(directories, a="pending")
+    tell(directories, clock, seconds=10)
+    assert reasons() == ["update"]
+    go(directories, a="live")
+    tell(directories, clock, seconds=1)
+    assert reasons() == ["update", "live"], "neither a burst nor the last ping holds it up"
+    assert len(hub.at("/pubnotify")) == 1, "whoever knows no reasons is told as always"
+    edit(directories, "While it is live.")
+    tell(directories, clock, minutes=2)
+    assert reasons()[2:] == ["update"]
+    go(directories, a="ended", b="live")
+    tell(directories, clock, seconds=1)
+    assert reasons()[3:] == ["live", "liveEnd"]
+    go(directories, a="ended")
+    tell(directories, clock, seconds=1)
+    assert reasons()[5:] == ["liveEnd"], "a stream that is taken out is over"
+    tell(directories, clock, hours=1)
+    assert run_sweep(directories) == 0 and len(reasons()) == 6
+
+
+@on_sqlite
+def test_a_live_stream_that_podping_could_not_be_told_of_is_told_later(
+    directories: Instance, hub: LocalHub, clock: FrozenClock
+) -> None:
+    hub.answers["/podping/"] = [(204, {}), (429, {"Retry-After": "300"})]
+    rendered_show(directories)
+    tell(directories, clock, seconds=10)
+    go(directories, a="live")
+    tell(directories, clock)
+    edit(directories, "Better.")
+    tell(directories, clock, seconds=290)
+    assert len(hub.at("/podping/")) == 2, "a pause that is asked for is kept"
+    tell(directories, clock, seconds=10)
+    assert [ping.values["reason"] for ping in hub.at("/podping/")] == ["update", "live", "live"]
+
+
 @on_sqlite
 def test_the_feed_says_podping_only_where_it_is_really_told(
     environment: dict[str, str], clock: FrozenClock, directories: Instance

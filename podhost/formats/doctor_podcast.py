@@ -5,6 +5,7 @@ attribute url of podcast:funding, podcast-locked-text what stands inside of podc
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from podhost.formats import doctor_values as v
@@ -346,7 +347,53 @@ def _examine_split(element: Any, names: list[str], report: Report, view: View) -
         )
 
 
+def _examine_live(element: Any, names: list[str], report: Report, view: View) -> None:
+    live = View(element, view.place)
+    for name in ("title", "guid"):
+        if not live.text(name):
+            message = f"A live stream (podcast:liveItem) has no {name}."
+            _add(report, view, f"liveItem-{name}", "warning", message, f"Give it a {name}.")
+    if live.first("enclosure") is None and "alternateEnclosure" not in names:
+        _add(
+            report,
+            view,
+            "liveItem-enclosure",
+            # Before it begins, its address may not be known.
+            "warning" if element.get("status") == "live" else "hint",
+            "The live stream “{}” has no enclosure, so no app can play it.",
+            "Name the stream's address in an enclosure, or in podcast:alternateEnclosure.",
+            live.text("title"),
+        )
+    _examine_live_times(live, report, view)
+
+
+def _examine_live_times(live: View, report: Report, view: View) -> None:
+    start, end = (v.read_moment(live.element.get(name) or "") for name in ("start", "end"))
+    status, title = live.element.get("status"), live.text("title")
+    if start is not None and end is not None and end <= start:
+        message = "The live stream “{}” ends before it starts."
+        _add(report, view, "liveItem-times", "warning", message, "Mend start or end.", title)
+    over_at = (end or start) if status == "live" else start
+    if report.now is None or over_at is None or report.now - over_at < _LATE:
+        return
+    if status in ("pending", "live"):
+        _add(
+            report,
+            view,
+            "liveItem-late",
+            "warning",
+            f"The live stream “{{}}” should have {_SHOULD_HAVE[status]} long ago, and is still "
+            f"called {status}.",
+            "Set its status to ended, or take it out.",
+            title,
+        )
+
+
+# How late a stream may be; its times are an approximation (podcast namespace).
+_LATE = timedelta(days=1)
+_SHOULD_HAVE = {"pending": "begun", "live": "ended"}
 _SPECIAL = {
+    "liveItem": _examine_live,
     "license": _examine_license,
     "updateFrequency": _examine_frequency,
     "publisher": _examine_publisher,

@@ -106,6 +106,15 @@ def read_date(value: str) -> ReadDate:
     return ReadDate(moment, _CLEAN_DATE.fullmatch(value) is not None, is_wrong)
 
 
+def read_moment(value: str) -> datetime | None:
+    """The time that an ISO 8601 date means; None for what is none, or has no zone."""
+    try:
+        found = datetime.fromisoformat(value.strip())
+    except ValueError:
+        return None
+    return found if found.utcoffset() is not None else None
+
+
 def duration_seconds(value: str) -> int | None:
     """The seconds of an itunes:duration (seconds, M:SS or H:MM:SS); None for anything else."""
     if _DURATION.fullmatch(value) is None:

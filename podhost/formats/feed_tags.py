@@ -6,13 +6,14 @@ Media RSS's own.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, get_type_hints
 
 import msgspec
 
 from podhost.errors import Invalid
 from podhost.formats import tag_rules as rules
+from podhost.formats.podcast_namespace import normalise_role
 from podhost.formats.tag_values import (
     NO_EPISODE_TAGS,
     NO_SHOW_TAGS,
@@ -24,6 +25,8 @@ from podhost.formats.tag_values import (
     Funding,
     Integrity,
     License,
+    LiveItem,
+    LivePerson,
     Location,
     MediaRestriction,
     PlatformBlock,
@@ -33,6 +36,7 @@ from podhost.formats.tag_values import (
     SocialInteract,
     Soundbite,
     Source,
+    Stream,
     TimeSplit,
     Txt,
     UpdateFrequency,
@@ -42,6 +46,7 @@ from podhost.formats.type_sentences import type_problem
 
 LONGEST_LABEL = 128
 LONGEST_TXT = 4_000
+LIVE_STATUSES = ("pending", "live", "ended")
 MOST_ENTRIES = 200
 
 
@@ -293,6 +298,24 @@ _RULES: Mapping[type, Mapping[str, rules.Rule]] = {
         "codecs": rules.line(255),
     },
     ContentLink: {"href": rules.web_address, "text": _LABEL},
+    LivePerson: {
+        "name": _LABEL,
+        "role": _LABEL,
+        "group": _LABEL,
+        "url": rules.web_address,
+        "image_url": rules.web_address,
+    },
+    Stream: {"url": rules.web_address, "type": rules.mime_type},
+    LiveItem: {
+        "guid": rules.stream_guid,
+        "title": rules.line(255),
+        "start": rules.instant,
+        "status": rules.one_of(*LIVE_STATUSES),
+        "end": rules.instant,
+        "description": rules.paragraph(LONGEST_TXT),
+        "link": rules.web_address,
+        "image_url": rules.web_address,
+    },
 }
 
 
@@ -360,7 +383,24 @@ def _integrity_problems(tag: Integrity) -> dict[str, str]:
     return {}
 
 
+def _person_problems(tag: LivePerson) -> dict[str, str]:
+    try:
+        normalise_role(tag.role, tag.group)
+    except Invalid as error:
+        return {".role": f"It is none that apps know. {error.message}"}
+    return {}
+
+
+def _live_problems(tag: LiveItem) -> dict[str, str]:
+    if tag.end and datetime.fromisoformat(tag.end) <= datetime.fromisoformat(tag.start):
+        return {".end": "It must be later than start."}
+    problems = _default_problems(tag.alternate_enclosures)
+    return {f".alternate_enclosures{place}": text for place, text in problems.items()}
+
+
 _CHECKS: Mapping[type, Callable[[Any], dict[str, str]]] = {
+    LivePerson: _person_problems,
+    LiveItem: _live_problems,
     License: _license_problems,
     UpdateFrequency: _frequency_problems,
     SocialInteract: _interact_problems,
@@ -388,8 +428,18 @@ def _publisher_problems(tag: RemoteItem) -> dict[str, str]:
     return {}
 
 
+def _guid_problems(tags: Sequence[LiveItem]) -> dict[str, str]:
+    first = {tag.guid: index for index, tag in reversed([*enumerate(tags)])}
+    return {
+        f"[{index}].guid": "It is that of another stream; apps tell streams apart by it."
+        for index, tag in enumerate(tags)
+        if first[tag.guid] != index
+    }
+
+
 _LIST_CHECKS: Mapping[str, Callable[[Any], dict[str, str]]] = {
     "alternate_enclosures": _default_problems,
     "platform_blocks": _block_problems,
     "publisher": _publisher_problems,
+    "live_items": _guid_problems,
 }

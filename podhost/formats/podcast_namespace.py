@@ -11,10 +11,18 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from podhost.errors import Invalid
 from podhost.formats.languages import is_language_code
-from podhost.formats.tag_elements import Tag, episode_elements, show_elements, txt_elements
-from podhost.formats.tag_values import NO_EPISODE_TAGS
+from podhost.formats.tag_elements import (
+    Tag,
+    episode_elements,
+    live_element,
+    show_elements,
+    txt_elements,
+)
+from podhost.formats.tag_values import NO_EPISODE_TAGS, LiveItem, LivePerson
 from podhost.formats.text import absolute_url, plain_line, shown, truncate_text
 
 if TYPE_CHECKING:
@@ -166,6 +174,8 @@ def show_tags(show: "FeedShow", trailers: Sequence["FeedEpisode"]) -> Iterator[T
         yield Tag("podcast:podping", None, {"usesPodping": "true"})
     yield from _image_tags(show.images, show.tags.artwork_alt)
     yield from show_elements(show.tags, show.medium)
+    for live in show.tags.live_items:
+        yield live_element(live, [*_person_tags(_live_people(show, live))])
 
 
 def episode_tags(episode: "FeedEpisode") -> Iterator[Tag]:
@@ -231,14 +241,29 @@ def _play_time(milliseconds: int) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}:{second:02}.{rest:03}"
 
 
-def _person_tags(people: Sequence["FeedPerson"]) -> Iterator[Tag]:
+def _live_people(show: "FeedShow", live: LiveItem) -> "list[FeedPerson | LivePerson]":
+    """The show's people come before a stream's guests, because people who are named in an item
+    replace the show's, unless it names hosts of its own."""
+    own: list[FeedPerson | LivePerson] = []
+    for person in live.people:
+        role, group = normalise_role(person.role, person.group)
+        own.append(msgspec.structs.replace(person, role=role, group=group))
+    if not own or any(person.role == "host" for person in own):
+        return own
+    named = {_folded(person.name) for person in own}
+    return [*(person for person in show.people if _folded(person.name) not in named), *own]
+
+
+def _person_tags(people: Sequence["FeedPerson | LivePerson"]) -> Iterator[Tag]:
     for person in people:
         name = truncate_text(plain_line(person.name), _MAX_LABEL_CHARS)
         # The namespace allows no person without a name.
         if not name:
             continue
-        attributes = {"role": person.role, "group": person.group}
-        attributes = {key: plain_line(value) for key, value in attributes.items()}
+        attributes = {
+            "role": plain_line(person.role or ""),
+            "group": plain_line(person.group or ""),
+        }
         if person.image_url:
             attributes["img"] = absolute_url(person.image_url)
         if person.url:

@@ -3,17 +3,21 @@
 It takes valid values and judges nothing; `rss.py` writes what it gives.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from html import escape
 from typing import Any, NamedTuple
 
 from podhost.formats.tag_rules import LIST_MEDIUMS
 from podhost.formats.tag_values import (
     AlternateEnclosure,
     Chat,
+    ContentLink,
     EpisodeTags,
     EpisodeValue,
     Funding,
     License,
+    LiveItem,
     Location,
     Recipient,
     RemoteItem,
@@ -75,7 +79,36 @@ def episode_elements(tags: EpisodeTags) -> Iterator[Tag]:
     for enclosure in tags.alternate_enclosures:
         yield _enclosure(enclosure)
     for link in tags.content_links:
-        yield Tag("podcast:contentLink", _clean(link.text), {"href": link.href})
+        yield _content_link(link)
+
+
+def live_element(tag: LiveItem, people: Sequence[Tag]) -> Tag:
+    """A live stream, which is written as an item is; `people` are its people's elements."""
+    attributes = _written(status=tag.status, start=tag.start, end=tag.end)
+    children = [Tag("title", _clean(tag.title)), Tag("guid", tag.guid, {"isPermaLink": "false"})]
+    if tag.link:
+        children.append(Tag("link", tag.link))
+    if tag.description:
+        children.append(Tag("description", _paragraphs(tag.description)))
+    if tag.enclosure:
+        # A stream has no end, and RSS 2.0 no enclosure without a length.
+        file = {"url": tag.enclosure.url, "length": "0", "type": tag.enclosure.type}
+        children.append(Tag("enclosure", None, file))
+    if tag.image_url:
+        # Not itunes:image, which simple parsers then take for the show's (feedparser, 2026-11).
+        children.append(Tag("podcast:image", None, {"href": tag.image_url}))
+    children += people
+    if tag.chat:
+        children.append(_chat(tag.chat))
+    children += [_enclosure(enclosure) for enclosure in tag.alternate_enclosures]
+    children += [_content_link(link) for link in tag.content_links]
+    return Tag("podcast:liveItem", None, attributes, tuple(children))
+
+
+def _paragraphs(text: str) -> str:
+    """Plain text as the HTML that apps expect a description to be."""
+    written = escape(remove_forbidden(text).strip(), quote=False)
+    return "".join(f"<p>{part}</p>".replace("\n", "<br>") for part in re.split(r"\n{2,}", written))
 
 
 def txt_elements(tags: Sequence[Txt]) -> Iterator[Tag]:
@@ -199,6 +232,10 @@ def _enclosure(tag: AlternateEnclosure) -> Tag:
         hashed = _written(type=tag.integrity.type, value=tag.integrity.value)
         children.append(Tag("podcast:integrity", None, hashed))
     return Tag("podcast:alternateEnclosure", None, attributes, tuple(children))
+
+
+def _content_link(tag: ContentLink) -> Tag:
+    return Tag("podcast:contentLink", _clean(tag.text), {"href": tag.href})
 
 
 def _written(**values: Any) -> dict[str, str]:

@@ -8,7 +8,7 @@ import binascii
 import re
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import unquote
@@ -50,6 +50,7 @@ _GEO = re.compile(
     r"geo:-?\d{1,2}(\.\d+)?,-?\d{1,3}(\.\d+)?(,-?\d+(\.\d+)?)?(;u=\d+(\.\d+)?)?", re.ASCII
 )
 _OSM = re.compile(r"[NWR]\d{1,15}(#\d{1,9})?", re.ASCII)
+_STREAM_GUID = re.compile("[!-~]{1,100}")
 _FREQUENCIES = ["SECONDLY", "MINUTELY", "HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"]
 _RRULE_WORDS = """
     FREQ UNTIL COUNT INTERVAL BYSECOND BYMINUTE BYHOUR BYDAY BYMONTHDAY BYYEARDAY BYWEEKNO
@@ -189,6 +190,15 @@ def guid(value: str) -> str:
     return value
 
 
+def stream_guid(value: str) -> str:
+    """The guid of a live stream, letter by letter; addresses of the API can hold it too."""
+    if value and not _STREAM_GUID.fullmatch(value):
+        raise ValueError(
+            "It must be at most 100 letters from a to z, digits and signs, without spaces."
+        )
+    return value
+
+
 def country(value: str) -> str:
     """A country's two letters (ISO 3166-1), in capitals."""
     code = clean_text(value).upper()
@@ -295,6 +305,25 @@ def moment(value: str) -> str:
             "It must be a day or a time, such as 2026-03-01 or 2026-03-01T09:00Z."
         ) from None
     return text
+
+
+def instant(value: str) -> str:
+    """A time with its zone in ISO 8601, to the second, in the zone in which it was given."""
+    text = clean_text(value)
+    if not text:
+        return ""
+    try:
+        found = datetime.fromisoformat(text)
+        # Some zones were seconds off once, and feeds have no way to say so.
+        offset = found.utcoffset()
+        has_zone = offset is not None and not offset % timedelta(minutes=1)
+        if not text.isascii() or not 1970 <= found.year <= 2199 or not has_zone:
+            raise ValueError(text)
+    except ValueError:
+        raise ValueError(
+            "It must be a time with its zone, such as 2026-12-01T19:00:00+01:00."
+        ) from None
+    return found.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def is_sri(value: str) -> bool:

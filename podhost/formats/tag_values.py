@@ -177,6 +177,45 @@ class ContentLink(_Tag, frozen=True):
     text: str
 
 
+class LivePerson(_Tag, frozen=True):
+    """Somebody who is heard in a live stream, in the Podcast Taxonomy's words; host, if unsaid."""
+
+    name: str
+    role: str | None = None
+    group: str | None = None
+    url: str | None = None
+    image_url: str | None = None
+
+
+class Stream(_Tag, frozen=True):
+    """Where a live stream is heard or seen, and what comes from there."""
+
+    url: str
+    type: str
+
+
+class LiveItem(_Tag, frozen=True, omit_defaults=False):
+    """A live stream: announced (`status` pending), on the air (live) or over (ended).
+
+    `guid` is what apps know it by; times are when it is meant to begin and end, with their zones.
+    Who asks for one wants to see its status, so all of it is written down.
+    """
+
+    guid: str
+    title: str
+    start: str
+    content_links: tuple[ContentLink, ...]
+    status: str = "pending"
+    end: str | None = None
+    description: str | None = None
+    link: str | None = None
+    image_url: str | None = None
+    enclosure: Stream | None = None
+    alternate_enclosures: tuple[AlternateEnclosure, ...] = ()
+    people: tuple[LivePerson, ...] = ()
+    chat: Chat | None = None
+
+
 class ShowTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A show's optional tags, complete and valid."""
 
@@ -199,6 +238,7 @@ class ShowTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     spotify_limit: int | None = None
     spotify_countries: tuple[str, ...] = ()
     media_restriction: MediaRestriction | None = None
+    live_items: tuple[LiveItem, ...] = ()
 
 
 class EpisodeTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -239,6 +279,24 @@ class ShowTagsInput(msgspec.Struct, kw_only=True):
     spotify_limit: int | UnsetType | None = UNSET
     spotify_countries: tuple[str, ...] | UnsetType | None = UNSET
     media_restriction: MediaRestriction | UnsetType | None = UNSET
+    live_items: tuple[LiveItem, ...] | UnsetType | None = UNSET
+
+
+class LiveItemInput(msgspec.Struct, kw_only=True):
+    """What may be said of one live stream whose guid is known; null takes something away."""
+
+    title: str | UnsetType = UNSET
+    start: str | UnsetType = UNSET
+    content_links: tuple[ContentLink, ...] | UnsetType = UNSET
+    status: str | UnsetType | None = UNSET
+    end: str | UnsetType | None = UNSET
+    description: str | UnsetType | None = UNSET
+    link: str | UnsetType | None = UNSET
+    image_url: str | UnsetType | None = UNSET
+    enclosure: Stream | UnsetType | None = UNSET
+    alternate_enclosures: tuple[AlternateEnclosure, ...] | UnsetType | None = UNSET
+    people: tuple[LivePerson, ...] | UnsetType | None = UNSET
+    chat: Chat | UnsetType | None = UNSET
 
 
 class EpisodeTagsInput(msgspec.Struct, kw_only=True):

@@ -18,14 +18,17 @@ from podhost.answers import (
     EpisodeAnswer,
     EpisodeList,
     HubList,
+    LiveList,
     ShowAnswer,
     ShowList,
 )
 from podhost.episodes import STATUSES, EpisodeInput
 from podhost.formats.chapters import JSON_MIME_TYPE
+from podhost.formats.tag_values import LiveItem, LiveItemInput
 from podhost.instance import Instance
 from podhost.shows import ShowInput
 from podhost.web import api_episodes as episodes
+from podhost.web import api_live as live
 from podhost.web import api_shows as shows
 from podhost.web.calls import Call, json_answer, perform
 from podhost.web.openapi import JSON, FormBody, Operation, Query, render_openapi
@@ -33,6 +36,7 @@ from podhost.web.responses import etag_matches
 
 PREFIX = "/api/v1"
 _SHOW = PREFIX + "/shows/{show}"
+_LIVE = _SHOW + "/live/{live}"
 _EPISODE = _SHOW + "/episodes/{episode}"
 
 _PICTURES = ("image/jpeg", "image/png", "image/webp")
@@ -138,6 +142,46 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=shows.get_doctor,
         summary="Say what is wrong with the show's feed: will Apple reject it?",
         answer=Diagnosis,
+    ),
+    Operation(
+        method="GET",
+        path=_SHOW + "/live",
+        handler=live.get_live_items,
+        summary="List the live streams of a show.",
+        answer=LiveList,
+        is_remembered=True,
+    ),
+    Operation(
+        method="GET",
+        path=_LIVE,
+        handler=live.get_one_live_item,
+        summary="Read a live stream.",
+        answer=LiveItem,
+        is_remembered=True,
+    ),
+    Operation(
+        method="PUT",
+        path=_LIVE,
+        handler=live.put_one_live_item,
+        summary="Announce a live stream, or say all of one anew.",
+        json=LiveItemInput,
+        answer=LiveItem,
+        may_create=True,
+    ),
+    Operation(
+        method="PATCH",
+        path=_LIVE,
+        handler=live.patch_live_item,
+        summary="Change what is given of a live stream, such as its status.",
+        json=LiveItemInput,
+        answer=LiveItem,
+    ),
+    Operation(
+        method="DELETE",
+        path=_LIVE,
+        handler=live.remove_live_item,
+        summary="Take a live stream out of the feed.",
+        status=204,
     ),
     Operation(
         method="GET",
@@ -315,9 +359,14 @@ def _routes(operations: Sequence[Operation]) -> list[Route]:
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method] = operation
     return [
-        Route(path.removeprefix(PREFIX), _endpoint(methods), methods=list(methods), name=path)
+        Route(_pattern(path), _endpoint(methods), methods=list(methods), name=path)
         for path, methods in paths.items()
     ]
+
+
+def _pattern(path: str) -> str:
+    # The guid of a live stream may be an address, whose slashes are encoded in ours.
+    return path.removeprefix(PREFIX).replace("{live}", "{live:path}")
 
 
 routes: list[Route] = [Route(_OPENAPI.path.removeprefix(PREFIX), get_openapi), *_routes(OPERATIONS)]

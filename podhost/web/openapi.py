@@ -26,6 +26,13 @@ _RETRY_AFTER = {
         "schema": {"type": "integer", "minimum": 0},
     }
 }
+_LOCATION = {
+    "Location": {
+        "description": "The address of what was made.",
+        "required": True,
+        "schema": {"type": "string", "format": "uri"},
+    }
+}
 _DESCRIPTION = """Publish podcasts from programs.
 
 Every call but this one needs a token: `Authorization: Bearer TOKEN`. `podhost token create` makes
@@ -76,7 +83,8 @@ class Operation:
 
     A writing handler takes the call and gives the response. One for GET takes the session too;
     it gives the response, or where the answer `is_remembered` (which depends on nothing but the
-    address and the rows whose changes are recorded) its struct.
+    address and the rows whose changes are recorded) its struct. One that `may_create` answers 201
+    where it made what was not there (RFC 9110 9.3.4).
     """
 
     method: str
@@ -93,6 +101,7 @@ class Operation:
     text_types: Sequence[str] = ()
     is_public: bool = False
     is_remembered: bool = False
+    may_create: bool = False
 
 
 def render_openapi(operations: Sequence[Operation], *, version: str, base_url: str) -> bytes:
@@ -152,6 +161,7 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
     meaning = {
         "show": "The show's slug; one that it once had will do.",
         "episode": "The episode's id or slug; a slug that it once had will do.",
+        "live": "The live stream's guid.",
     }
     return [
         {
@@ -225,15 +235,9 @@ def _responses(operation: Operation) -> dict[str, Any]:
         success["content"] = {operation.answer_type: {"schema": _reference(operation.answer)}}
     elif operation.status != 204:
         success["content"] = {operation.answer_type: {"schema": {"type": "object"}}}
-    if operation.status == 201:
-        success["headers"] = {
-            "Location": {
-                "description": "The address of what was made.",
-                "required": True,
-                "schema": {"type": "string", "format": "uri"},
-            }
-        }
     responses = {str(operation.status): success}
+    if operation.status == 201 or operation.may_create:
+        responses["201"] = success | {"headers": _LOCATION}
     for status, meaning in _errors(operation).items():
         responses[status] = _error(meaning)
     # What is said at the door is the same for all.
@@ -258,7 +262,7 @@ def _errors(operation: Operation) -> dict[str, str]:
         "422": "Something that was given cannot be used; `fields` says what.",
     }
     if "{" in operation.path:
-        errors["404"] = "There is no such show or episode."
+        errors["404"] = "There is no such show, episode or live stream."
         errors["410"] = "The show or the episode was deleted."
     if operation.method != "GET":
         errors["403"] = "The token may only read."

@@ -72,7 +72,9 @@ SHOW = """<?xml version="1.0" encoding="UTF-8"?>
 <podcast:publisher><podcast:remoteItem medium="publisher"
  feedGuid="9b024349-ccf0-5f69-a609-6b82873eab3d"/></podcast:publisher>
 <podcast:chat server="irc.example" protocol="irc"/>
-<podcast:liveItem status="pending" start="2026-12-01T09:00:00Z"><title>Live</title>
+<podcast:liveItem status="pending" start="2026-12-01T09:00:00Z" end="2026-12-01T10:00:00Z">
+<title>Live</title><guid isPermaLink="false">live-1</guid>
+<enclosure url="https://stream.example/1.mp3" length="0" type="audio/mpeg"/>
 <podcast:contentLink href="https://pod.example/live">Watch</podcast:contentLink></podcast:liveItem>
 """
 ITEM = """<item>
@@ -225,7 +227,7 @@ BREAKING: list[tuple[str, str, str]] = [
         "",
         "enclosure-missing",
     ),
-    ("<enclosure", '<enclosure url="https://b.example/b.mp3"/><enclosure', "enclosure-several"),
+    ('<enclosure url="https://pod', '<enclosure/><enclosure url="https://pod', "enclosure-several"),
     ("https://pod.example/audio/1/low.mp3", "", "enclosure-url-missing"),
     ("https://pod.example/audio/1/low.mp3", "audio/1/low.mp3", "enclosure-url-invalid"),
     ("https://pod.example/audio/1/low.mp3", "ftp://pod.example/a.mp3", "enclosure-url-invalid"),
@@ -330,6 +332,20 @@ BREAKING_TAGS: list[tuple[str, str, str]] = [
     ('status="pending"', 'status="soon"', "liveItem-status"),
     ('start="2026-12-01T09:00:00Z"', 'start="soon"', "liveItem-start"),
     ("podcast:contentLink", "podcast:other", "liveItem-contentLink"),
+    ("<title>Live</title>", "", "liveItem-title"),
+    ('<guid isPermaLink="false">live-1</guid>', "", "liveItem-guid"),
+    (
+        '<enclosure url="https://stream.example/1.mp3" length="0" type="audio/mpeg"/>',
+        "",
+        "liveItem-enclosure",
+    ),
+    ('end="2026-12-01T10:00:00Z"', 'end="2026-12-01T10:00:00+01:00"', "liveItem-times"),
+    ('start="2026-12-01T09:00:00Z"', 'start="2026-10-30T09:00:00Z"', "liveItem-late"),
+    (
+        'status="pending" start="2026-12-01T09:00:00Z" end="2026-12-01T10:00:00Z"',
+        'status="live" start="2026-10-30T09:00:00Z"',
+        "liveItem-late",
+    ),
     ("<ttl>", '<podcast:images srcset="x"/><ttl>', "images-old"),
     ('type="text/vtt"', 'type="vtt"', "transcript-type"),
     ('type="application/json+chapters"', 'type="application/json"', "chapters-type"),

@@ -30,6 +30,19 @@ from tests.formats.test_rss import NAMESPACES, channel_of, make_episode, make_sh
 GOLDEN = Path(__file__).parent.parent / "golden" / "every-tag" / "input.toml"
 GUID = "917393e3-1b1e-5cef-ace4-edaa54e1f810"
 URL = "https://tide.example/"
+LIVE = {
+    "guid": "a",
+    "title": "Ebb",
+    "start": "2030-01-01T19:00:00Z",
+    "content_links": [{"href": URL, "text": "Hear"}],
+}
+# As it is told: with all that was not said.
+KEPT_LIVE = LIVE | {
+    "status": "pending",
+    **dict.fromkeys(("end", "description", "link", "image_url", "enclosure", "chat")),
+    "alternate_enclosures": [],
+    "people": [],
+}
 RECIPIENT = {"type": "node", "address": "02d5", "split": 1}
 MONEY = {"type": "lightning", "method": "keysend", "recipients": [RECIPIENT]}
 SRI = "sha256-" + "A" * 43 + "="
@@ -92,6 +105,13 @@ TAKEN: list[tuple[str, Any, Any]] = [
         {"relationship": "Deny", "countries": ["AQ"]},
         {"relationship": "deny", "countries": ["AQ"]},
     ),
+    ("live_items", [LIVE], [KEPT_LIVE]),
+    (
+        "live_items",
+        [LIVE | {"start": "2030-01-01T19:00+00:00", "end": "20300102T0100+0530", "chat": None}],
+        [KEPT_LIVE | {"end": "2030-01-02T01:00:00+05:30"}],
+    ),
+    ("live_items", [LIVE | {"status": "Live"}], [KEPT_LIVE | {"status": "live"}]),
     ("episode_display", "Ch. 3", "Ch. 3"),
     ("soundbites", [{"start": 0, "duration": 1.00049}], [{"start": 0.0, "duration": 1.0}]),
     (
@@ -106,6 +126,28 @@ TAKEN: list[tuple[str, Any, Any]] = [
 REFUSED: list[tuple[str, Any, str, str]] = [
     ("locked_owner", "ann at tide.example", "", "e-mail"),
     ("locked_owner", ["ann@tide.example"], "", "text"),
+    ("live_items", [LIVE | {"start": "2030-01-01"}], "[0].start", "zone"),
+    ("live_items", [LIVE | {"start": "2030-01-01T19:00:00"}], "[0].start", "zone"),
+    ("live_items", [LIVE | {"start": "tomorrow"}], "[0].start", "zone"),
+    ("live_items", [LIVE | {"end": "2030-01-01T20:00:00+01:00"}], "[0].end", "later"),
+    ("live_items", [LIVE | {"content_links": []}], "[0].content_links", "empty"),
+    ("live_items", [{"guid": "a"}], "[0].title", "missing"),
+    ("live_items", [LIVE | {"status": "over"}], "[0].status", "ended"),
+    ("live_items", [LIVE | {"guid": "two words"}], "[0].guid", "spaces"),
+    ("live_items", [LIVE | {"guid": "x" * 101}], "[0].guid", "100"),
+    ("live_items", [LIVE, LIVE], "[1].guid", "another stream"),
+    (
+        "live_items",
+        [LIVE | {"people": [{"name": "Ann", "role": "xyzzy"}]}],
+        "[0].people[0].role",
+        "Podcast Taxonomy",
+    ),
+    (
+        "live_items",
+        [LIVE | {"enclosure": {"url": URL, "type": "mp3"}}],
+        "[0].enclosure.type",
+        "media type",
+    ),
     ("txt", [{"text": "x" * 4001}], "[0].text", "4001 characters"),
     ("txt", [{"purpose": "verify"}], "[0].text", "missing"),
     ("txt", [{"text": "a", "purpose": "x" * 129}], "[0].purpose", "128"),

@@ -3,11 +3,13 @@
 import asyncio
 import io
 import json
+import re
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -50,6 +52,7 @@ PRINTED_TAGS = """
     podcast:txt podcast:funding podcast:location podcast:license podcast:value podcast:image
     podcast:block podcast:updateFrequency podcast:podroll podcast:publisher podcast:chat
     podcast:socialInteract podcast:soundbite podcast:alternateEnclosure podcast:contentLink
+    podcast:liveItem
     podcast:valueTimeSplit spotify:limit spotify:countryOfOrigin media:restriction
 """
 
@@ -301,6 +304,59 @@ def test_every_feed_tag_is_given_told_and_taken_away(
         assert taken.status_code == 200, taken.text
         assert not any(taken.json()[name] for name in given)
     assert says_the_same(feed_of(instance).encode(), before.encode())
+
+
+LIVE = {
+    "title": "Ebb",
+    "start": "2030-01-01T19:00:00Z",
+    "content_links": [{"href": "https://tide.example/live", "text": "Hear"}],
+}
+
+
+def test_a_live_stream_is_announced_begun_ended_and_taken_out(
+    instance: Instance, alice: Program, show: dict[str, Any]
+) -> None:
+    before = feed_of(instance)
+    # Guids out of other feeds may be addresses.
+    path = f"{SHOWS}/tide-tables/live/{quote('https://old.example/live?1', safe='')}"
+    made = alice.put(path, json=LIVE)
+    assert made.status_code == 201 and made.headers["location"] == f"https://pod.example{path}"
+    assert made.json()["guid"] == "https://old.example/live?1"
+    assert made.json()["status"] == "pending"
+    assert alice.put(f"{SHOWS}/tide-tables/live/b", json=LIVE).status_code == 201
+    begun = alice.patch(path, json={"status": "live", "description": "Now."})
+    assert begun.json() == {**made.json(), "status": "live", "description": "Now."}
+    assert alice.get(path).json() == begun.json()
+    feed = feed_of(instance)
+    statuses = re.findall('<podcast:liveItem status="([a-z]+)"', feed)
+    assert statuses == ["live", "pending"] and "&lt;p&gt;Now.&lt;/p&gt;" in feed
+    assert alice.patch(path, json=begun.json()).json() == begun.json()
+    assert alice.put(path, json={**LIVE, "status": "ended"}).status_code == 200
+    assert alice.get(path).json() == {**made.json(), "status": "ended"}
+    listed = alice.get(f"{SHOWS}/tide-tables/live").json()["live_items"]
+    assert [item["status"] for item in listed] == ["ended", "pending"]
+    assert alice.get(f"{SHOWS}/tide-tables").json()["live_items"] == listed
+    for address in (path, f"{SHOWS}/tide-tables/live/b"):
+        assert alice.delete(address).status_code == 204
+        assert_error(alice.delete(address), 404)
+        assert_error(alice.patch(address, json={"status": "live"}), 404)
+        assert_error(alice.get(address), 404)
+    assert says_the_same(feed_of(instance).encode(), before.encode())
+
+
+def test_a_wrong_live_stream_is_told_by_its_own_fields(
+    alice: Program, show: dict[str, Any]
+) -> None:
+    path = f"{SHOWS}/tide-tables/live/a"
+    assert_error(alice.put(path, json={"title": "Ebb"}), 422, "start")
+    late = {**LIVE, "end": "2030-01-01T18:00:00Z"}
+    assert_error(alice.put(path, json=late), 422, "end")
+    assert_error(alice.put(f"{SHOWS}/tide-tables/live/a%20b", json=LIVE), 422, "guid")
+    assert_error(alice.put(path, json={**LIVE, "chat": {"server": "x"}}), 422, "chat.protocol")
+    assert alice.get(f"{SHOWS}/tide-tables/live").json() == {"live_items": []}
+    assert alice.put(path, json=LIVE).status_code == 201
+    assert_error(alice.patch(path, json={"status": "over"}), 422, "status")
+    assert_error(alice.patch(path, json={"title": None}), 422, "title")
 
 
 def test_feed_tags_come_in_forms_too(alice: Program, show: dict[str, Any], mp3: Path) -> None:

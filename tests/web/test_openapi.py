@@ -32,7 +32,7 @@ def described(client: Client) -> dict[str, Any]:
 
 def routed() -> set[tuple[str, str]]:
     return {
-        (PREFIX + route.path, method)
+        (PREFIX + route.path.replace(":path}", "}"), method)
         for route in api.routes
         for method in route.methods or ()
         if method != "HEAD"
