@@ -4,7 +4,6 @@ Rows first, as of one moment, then the files that they name. Files never change,
 meanwhile: then the rows are read once more, and those that were read last are the ones that count.
 """
 
-import fcntl
 import hashlib
 import os
 import sys
@@ -27,7 +26,7 @@ from podhost.edge import PUBLIC
 from podhost.errors import Conflict, NotFound, Unavailable
 from podhost.instance import Instance
 from podhost.models import Audio, Base
-from podhost.storage import Storage, disk_errors, sync_folder
+from podhost.storage import Storage, disk_errors, lock_named, sync_folder
 from podhost.sweep import NEWEST_KEY, OWNER_KEY
 
 Progress = Callable[[int, int], None]
@@ -104,13 +103,7 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         file = os.fdopen(os.open(unfinished, flags, 0o600), "wb")
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Whoever had the lock before may have given our file its name meanwhile.
-            is_ours = os.path.samestat(os.fstat(file.fileno()), unfinished.stat())
-        except (BlockingIOError, FileNotFoundError):
-            is_ours = False
-        if not is_ours:
+        if not lock_named(file.fileno(), unfinished):
             raise Conflict(f"Another backup is writing {unfinished} just now.")
         try:
             with disk_errors(path.parent):

@@ -4,7 +4,6 @@ Rows are read at one moment, files are copied after that and checked by their ha
 nothing in the database or the storage, and the folder appears whole or not at all.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -59,7 +58,7 @@ from podhost.models import (
 )
 from podhost.people import list_credits
 from podhost.shows import get_show
-from podhost.storage import Storage, disk_errors, sync_folder
+from podhost.storage import Storage, disk_errors, lock_named, sync_folder
 
 FEED_FILE = "feed.xml"
 REPORT_FILE = "report.json"
@@ -393,7 +392,8 @@ def _appearing(target: Path) -> Iterator[Path]:
         unfinished.mkdir(exist_ok=True)
         descriptor = os.open(unfinished, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        _lock(descriptor, target)
+        if not lock_named(descriptor, unfinished):
+            raise Conflict(f"Another export to {shown(str(target))} is under way.")
         try:
             _clear(unfinished)
             yield unfinished
@@ -416,16 +416,6 @@ def _require_empty(target: Path) -> None:
         is_used = target.exists() and any(target.iterdir())
     if is_used:
         raise Invalid(f"The folder {shown(str(target))} is not empty; name a new one.")
-
-
-def _lock(descriptor: int, target: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise Conflict(f"Another export to {shown(str(target))} is under way.") from None
-    except OSError:
-        # Where the file system knows no locks.
-        return
 
 
 def _clear(folder: Path) -> None:

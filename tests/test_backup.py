@@ -1,5 +1,6 @@
 """Backup and restore: what comes back is what went in, and what cannot be trusted is refused."""
 
+import errno
 import fcntl
 import hashlib
 import io
@@ -395,6 +396,18 @@ def test_a_file_of_that_name_is_not_replaced(
     assert save(instance, tmp_path / "c.tar").files == 5
     with pytest.raises(PodhostError, match="folder"):
         save(instance, tmp_path / "nowhere" / "b.tar")
+
+
+@quick
+def test_a_file_system_without_locks_takes_a_backup(
+    instance: Instance, full: Show, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert save(instance, tmp_path / "b.tar").files == 5
+    assert [path.name for path in tmp_path.glob("b.tar*")] == ["b.tar"]
 
 
 @quick

@@ -1,5 +1,6 @@
 """Moving out: a show's folder is written, and publishing it elsewhere gives the same show."""
 
+import fcntl
 import hashlib
 import json
 import resource
@@ -26,7 +27,7 @@ from podhost.episodes import (
     list_chapters,
     replace_audio,
 )
-from podhost.errors import Invalid, NotFound, Unavailable
+from podhost.errors import Conflict, Invalid, NotFound, Unavailable
 from podhost.exports import Exported, export_show
 from podhost.feeds import find_snapshot, snapshot_body
 from podhost.folders import describe, plan_show
@@ -343,6 +344,24 @@ def test_what_a_killed_export_left_is_cleared_by_the_next(small: Instance, tmp_p
     export(small, tmp_path / "out")
     assert not left.exists() and not (tmp_path / "out" / "007-old.mp3").exists()
     assert (tmp_path / "out" / "report.json").is_file()
+
+
+@ON_ONE_ENGINE
+def test_an_export_whose_folder_was_finished_by_another_meanwhile_says_so(
+    small: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unfinished, really_lock = tmp_path / ".out.unfinished", fcntl.flock
+
+    def late(descriptor: int, how: int) -> None:
+        """By the time we have the lock, whoever had it has given the folder its name."""
+        (unfinished / "show.toml").write_text("theirs")
+        unfinished.rename(tmp_path / "out")
+        really_lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with pytest.raises(Conflict, match="under way"):
+        export(small, tmp_path / "out")
+    assert (tmp_path / "out" / "show.toml").read_text() == "theirs"
 
 
 # What stands in no file: made anew, said by something else, or of this podhost only.

@@ -14,6 +14,7 @@ from podhost.storage.contract import (
     check_key,
     disk_errors,
     is_key,
+    lock_named,
     sync_folder,
 )
 from podhost.storage.folder import LocalStorage
@@ -29,6 +30,7 @@ __all__ = [
     "Writer",
     "check_key",
     "disk_errors",
+    "lock_named",
     "open_storage",
     "sync_folder",
 ]

@@ -5,6 +5,7 @@ go. A key is used once unless the caller says `overwrite`; an object appears who
 """
 
 import errno
+import fcntl
 import hashlib
 import io
 import os
@@ -338,6 +339,24 @@ def disk_errors(folder: Path) -> Iterator[None]:
             ) from error
         reason = error.strerror or type(error).__name__
         raise Unavailable(f"The folder {folder} cannot be used: {reason}.") from error
+
+
+def lock_named(descriptor: int, path: Path) -> bool:
+    """Lock what `descriptor` holds open, until it is closed; False when it is somebody else's.
+
+    It is when they have the lock, and also when what they had locked is not called `path` any
+    more. Where the file system knows no locks, nobody is kept out.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except FileNotFoundError:
+        return False
 
 
 def sync_folder(folder: Path) -> None:
