@@ -259,12 +259,15 @@ def note_restored(session: Session, *, now: datetime) -> None:
 
 
 def take_storage(session: Session, storage: Storage) -> None:
-    """Make the storage that of this database, whoever it was of before."""
+    """Make the storage that of this database, whoever it was of before.
+
+    One that has no name yet leaves it nobody's, for the next clean-up to claim: were the caller's
+    transaction rolled back, a name made here would be that of a database which never was.
+    """
     database_id = known_database_id(session)
     if database_id is None:
-        database_id = new_id()
-        session.add(Fact(name=_DATABASE_ID, value=database_id))
-        session.flush()
+        storage.delete(OWNER_KEY)
+        return
     storage.put_bytes(OWNER_KEY, database_id.encode(), content_type="text/plain", overwrite=True)
 
 

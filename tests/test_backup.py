@@ -517,6 +517,26 @@ def test_it_overwrites_nothing(
 
 
 @quick
+@small_target
+def test_a_restore_whose_commit_failed_is_started_again(
+    instance: Instance, target: Instance, full: Show, tmp_path: Path
+) -> None:
+    """By then the storage is taken; it must not be that of a database that never came to be."""
+    with instance.database.write() as session:
+        # Until it is cleaned up for the first time, a podhost has no name.
+        session.delete(session.get_one(Fact, "database_id"))
+    save(instance, tmp_path / "b.tar")
+    migrate(target.database)
+    target.storage.check()
+    with pytest.raises(ZeroDivisionError), target.database.write() as session:
+        sweep.take_storage(session, target.storage)
+        raise ZeroDivisionError
+    restore(target, tmp_path / "b.tar", progress=ignore)
+    assert rows(target) == rows(instance)
+    assert sweep.owns_storage(target.database, target.storage)
+
+
+@quick
 def test_a_lost_database_comes_back_to_the_storage_that_is_left(
     instance: Instance, full: Show, upload: Upload, environment: dict[str, str], tmp_path: Path
 ) -> None:
