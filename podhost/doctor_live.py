@@ -150,8 +150,10 @@ _Noted = list[tuple[str, Sequence[object]]]
 
 def _look_at_audio(audio: _Audio, fetcher: Fetcher) -> tuple[str, _Noted]:
     noted: _Noted = []
+    # Packed, it would have another length, and apps ask for it as it is.
+    plain = {"accept-encoding": "identity"}
     try:
-        head = fetcher.get(audio.url, max_bytes=0, method="HEAD", seconds=_SECONDS)
+        head = fetcher.get(audio.url, max_bytes=0, headers=plain, method="HEAD", seconds=_SECONDS)
     except PodhostError as error:
         return audio.place, [("audio-unreachable", [error.message])]
     if len(head.hops) > _MOST_AUDIO_REDIRECTS:
@@ -188,8 +190,8 @@ def _look_at_range(audio: _Audio, fetcher: Fetcher) -> _Noted:
         part = fetcher.get(
             audio.url, max_bytes=1000, headers={"range": "bytes=0-1"}, seconds=_SECONDS
         )
-    except PodhostError:
-        return [("audio-range", ["it begins to send everything"])]
+    except PodhostError as error:
+        return [("audio-range", [error.message.rstrip(".")])]
     if part.body[:2].lower() in (b"<!", b"<h"):
         return [("audio-html", [])]
     if part.status != 206:

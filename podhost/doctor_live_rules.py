@@ -108,7 +108,7 @@ LIVE_RULES: dict[str, Rule] = {
     "audio-range": Rule(
         "error",
         "Apple",
-        "The server does not send parts of the audio: asked for two bytes, {}.",
+        "The server does not send parts of the audio. Asked for two bytes: {}.",
         "Let it answer byte ranges with 206 (RFC 9110 14.2); Apple requires them.",
     ),
     "audio-redirects": Rule(

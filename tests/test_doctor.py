@@ -46,6 +46,8 @@ class Answer:
         self.location = ""
         self.has_ranges = True
         self.has_gzip = True
+        self.packs_all = False
+        self.hangs_up = False
 
 
 class Server(ThreadingHTTPServer):
@@ -92,6 +94,10 @@ class Handler(BaseHTTPRequestHandler):
             self.give(answer.head_status, b"", {})
         elif answer.etag and self.headers["If-None-Match"] == answer.etag:
             self.give(304, b"", headers)
+        elif answer.hangs_up and self.command == "GET":
+            self.close_connection = True
+        elif answer.packs_all and "gzip" in self.headers["Accept-Encoding"]:
+            self.give(200, gzip.compress(answer.body), headers | {"Content-Encoding": "gzip"})
         elif answer.has_ranges and self.headers["Range"] == "bytes=0-1":
             self.give(206, answer.body[:2], headers)
         elif answer.has_gzip and answer.kind == "application/rss+xml":
@@ -189,6 +195,24 @@ def test_what_a_server_does_wrong_is_found(
         # Looking at a picture takes a process of its own.
         del server.answers["/tide.jpg"]
     assert rule in rules(examined(server, fetcher))
+
+
+def test_why_no_part_of_the_audio_came_is_said(server: Server, fetcher: Fetcher) -> None:
+    del server.answers["/tide.jpg"]
+    server.answers["/low.mp3"].hangs_up = True
+    server.answers["/high.m4a"].has_ranges = False
+    server.answers["/high.m4a"].body = AUDIO * 2
+    said = [found.message for found in examined(server, fetcher) if found.rule == "audio-range"]
+    assert len(said) == 1 and "For instance" in said[0] and "not HTTP, or none" in said[0]
+    server.answers["/low.mp3"].hangs_up = False
+    said = [found.message for found in examined(server, fetcher) if found.rule == "audio-range"]
+    assert "sends more than" in said[0]
+
+
+def test_audio_is_not_asked_for_packed(server: Server, fetcher: Fetcher) -> None:
+    del server.answers["/tide.jpg"]
+    server.answers["/low.mp3"].packs_all = True
+    assert "audio-length" not in rules(examined(server, fetcher))
 
 
 @pytest.mark.parametrize("length", ["²", "9" * 5000])
