@@ -105,6 +105,7 @@ class EpisodeAnswer(msgspec.Struct, kw_only=True):
     social_interact: tuple[SocialInteract, ...]
     alternate_enclosures: tuple[AlternateEnclosure, ...]
     content_links: tuple[ContentLink, ...]
+    foreign_tags: tuple[str, ...]
     url: str
     artwork_url: str | None
     people: list[PersonAnswer]
@@ -168,6 +169,7 @@ class ShowAnswer(msgspec.Struct, kw_only=True, rename={"show_type": "type"}):
     spotify_countries: tuple[str, ...]
     media_restriction: MediaRestriction | None
     live_items: tuple[LiveItem, ...]
+    foreign_tags: tuple[str, ...]
     people: list[PersonAnswer]
     feed_url: str
     url: str

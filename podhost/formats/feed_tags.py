@@ -13,6 +13,7 @@ import msgspec
 
 from podhost.errors import Invalid
 from podhost.formats import tag_rules as rules
+from podhost.formats.foreign_tags import read_foreign_tag, total_problems
 from podhost.formats.podcast_namespace import normalise_role
 from podhost.formats.tag_values import (
     NO_EPISODE_TAGS,
@@ -221,6 +222,7 @@ _FIELD_RULES: Mapping[str, rules.Rule] = {
     "spotify_limit": rules.whole(1, 100_000),
     "spotify_countries": rules.country,
     "episode_display": rules.line(32),
+    "foreign_tags": read_foreign_tag,
 }
 _VALUE_RULES = {"type": _WORD, "method": _WORD, "suggested": rules.amount}
 _RULES: Mapping[type, Mapping[str, rules.Rule]] = {
@@ -442,4 +444,5 @@ _LIST_CHECKS: Mapping[str, Callable[[Any], dict[str, str]]] = {
     "platform_blocks": _block_problems,
     "publisher": _publisher_problems,
     "live_items": _guid_problems,
+    "foreign_tags": total_problems,
 }

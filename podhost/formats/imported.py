@@ -34,9 +34,10 @@ class Oddity:
 
 @dataclass(frozen=True, slots=True)
 class ImportedTag:
-    """A tag of the podcast namespace with everything in it, letter by letter but for outer space.
+    """An optional tag with everything in it, letter by letter but for outer space.
 
-    `name` is such as "podcast:value"; addresses inside are as they were written.
+    `name` is such as "podcast:value" or "spotify:limit"; addresses inside are as they were
+    written.
     """
 
     name: str
@@ -107,7 +108,8 @@ class ImportedEpisode:
     one. `published_at` is UTC; `proposed_at` stands in between the neighbours where the feed has
     no date that can be read. `explicit` None means the show's. `duration_seconds` is a hint.
     `boilerplate_html` is what a host added below the notes; it is no part of them. The suggested
-    numbers come from the title. `unknown_xml` are tags that podhost does not know, as they are.
+    numbers come from the title. `unknown_xml` are tags that podhost does not know, as
+    `feed_tags` keeps foreign ones.
     """
 
     position: int
@@ -153,8 +155,8 @@ class ImportedShow:
     `podcast_guid` is the feed's own; `is_locked` None means that it says nothing of a lock.
     `description` is plain, `description_html` the same with its markup, "" when it has none.
     `self_url` is the address that the feed calls its own, `next_url` that of its next page.
-    `mail` is where the owner can be reached, never to be published again unasked. `tags` are tags
-    of the podcast namespace without a field here; `left_out` names tags that nobody reads any
+    `mail` is where the owner can be reached, never to be published again unasked. `tags` are
+    optional tags that have no field here; `left_out` names tags that nobody reads any
     more, with how often they are there.
     """
 

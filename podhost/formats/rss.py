@@ -22,6 +22,13 @@ from podhost import __version__
 from podhost.formats import podcast_namespace
 from podhost.formats.categories import is_category
 from podhost.formats.chapters import Chapter
+from podhost.formats.foreign_tags import (
+    ALL_NAMESPACES,
+    NAMESPACES,
+    RARE_NAMESPACES,
+    elements,
+    shared_namespaces,
+)
 from podhost.formats.languages import is_language_code
 from podhost.formats.markdown import truncate_html
 from podhost.formats.podcast_namespace import rfc822_date
@@ -53,20 +60,6 @@ SHOW_TYPES = frozenset({"episodic", "serial"})
 _MAX_CATEGORIES = 3
 _TTL_MINUTES = 60
 _UNTITLED = "Untitled"
-# URIs and prefixes are both fixed: some parsers look for the literal prefix.
-_NAMESPACES = {
-    "itunes": "http://www.itunes.com/dtds/podcast-1.0.dtd",
-    "podcast": podcast_namespace.NAMESPACE,
-    "atom": "http://www.w3.org/2005/Atom",
-    "content": "http://purl.org/rss/1.0/modules/content/",
-}
-# Declared in feeds that use them only.
-_RARE_NAMESPACES = {
-    "psc": "http://podlove.org/simple-chapters",
-    "spotify": "http://www.spotify.com/ns/rss",
-    "media": "http://search.yahoo.com/mrss/",
-}
-_ALL_NAMESPACES = _NAMESPACES | _RARE_NAMESPACES
 _MIME_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+\-]*", re.ASCII)
 _BUILD_DATE = re.compile(rb"<lastBuildDate>[^<]*</lastBuildDate>")
 _DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -265,16 +258,19 @@ class _ShowTags(BaseExtension):  # type: ignore[misc]
     def __init__(self) -> None:
         self.tags: tuple[Tag, ...] = ()
         self.has_chapters = False
+        self.foreign: list[Any] = []
+        self.foreign_namespaces: dict[str, str] = {}
 
     def extend_ns(self) -> dict[str, str]:
         used = {tag.name.partition(":")[0] for tag in self.tags}
         used |= {"psc"} if self.has_chapters else set()
-        rare = {name: uri for name, uri in _RARE_NAMESPACES.items() if name in used}
-        return _NAMESPACES | rare
+        rare = {name: uri for name, uri in RARE_NAMESPACES.items() if name in used}
+        return NAMESPACES | rare | self.foreign_namespaces
 
     def extend_rss(self, rss: Any) -> Any:
         for tag in self.tags:
             _append(rss[0], tag)
+        rss[0].extend(self.foreign)
         return rss
 
 
@@ -283,12 +279,14 @@ class _EpisodeTags(BaseEntryExtension):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self.tags: tuple[Tag, ...] = ()
+        self.foreign: list[Any] = []
 
     def extend_rss(self, item: Any) -> Any:
         description = item.find("description")
         description.text = etree.CDATA(description.text)
         for tag in self.tags:
             _append(item, tag)
+        item.extend(self.foreign)
         return item
 
 
@@ -312,9 +310,14 @@ def _document(show: FeedShow, newest_first: Sequence[FeedEpisode]) -> Any:
         feed.copyright(copyright_line)
     feed.ours.tags = tuple(_show_tags(show, newest_first))
     feed.ours.has_chapters = any(episode.inline_chapters for episode in newest_first)
+    feed.ours.foreign = elements(show.tags.foreign_tags)
+    foreign = list(feed.ours.foreign)
     author = _line(show.author)
     for episode in newest_first:
-        feed.add_entry(_entry(episode, author), order="append")
+        entry = _entry(episode, author)
+        foreign += entry.ours.foreign
+        feed.add_entry(entry, order="append")
+    feed.ours.foreign_namespaces = shared_namespaces(foreign)
     return feed.document()
 
 
@@ -337,6 +340,7 @@ def _entry(episode: FeedEpisode, show_author: str) -> FeedEntry:
         episode.enclosure_type,
     )
     entry.ours.tags = tuple(_episode_tags(episode, show_author))
+    entry.ours.foreign = elements(episode.tags.foreign_tags)
     return entry
 
 
@@ -402,7 +406,7 @@ def _append(parent: Any, tag: Tag) -> None:
 @lru_cache(maxsize=128)
 def _qualified(name: str) -> str:
     prefix, colon, local = name.partition(":")
-    return f"{{{_ALL_NAMESPACES[prefix]}}}{local}" if colon else name
+    return f"{{{ALL_NAMESPACES[prefix]}}}{local}" if colon else name
 
 
 def _serialised(document: Any) -> bytes:

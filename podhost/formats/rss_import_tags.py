@@ -3,14 +3,18 @@
 It knows the podcast namespace and inline chapters; RSS and iTunes tags are read beside it.
 """
 
-import copy
 import re
 from typing import Any
 
-from lxml import etree
-
 from podhost.formats.chapters import Chapter
 from podhost.formats.feed_xml import name_of, text_of
+from podhost.formats.foreign_tags import (
+    PODCAST_TAGS,
+    canonical,
+    fitting,
+    is_foreign,
+    is_obsolete,
+)
 from podhost.formats.imported import (
     ImportedLink,
     ImportedPerson,
@@ -24,36 +28,19 @@ from podhost.formats.text import truncate_text
 # The namespace's limit for names and labels.
 _LABEL_CHARS = 128
 _MAX_DEPTH = 8
+_MAX_PROOF_CHARS = 1_000
 
 
-def _words(names: str) -> frozenset[str]:
-    return frozenset(names.split())
-
-
-# Read into fields, or written anew by podhost itself.
-_REPLACED = _words(
-    "title link description language copyright managingEditor webMaster pubDate lastBuildDate"
-    " generator docs ttl image cloud rating textInput skipHours skipDays item guid enclosure"
-    " content:encoded dc:language dc:date dc:creator dc:title atom:link atom:updated"
-    " atom:published atom:title atom:id googleplay:image googleplay:explicit googleplay:author"
-    " itunes:title itunes:image itunes:explicit itunes:author itunes:type itunes:category"
-    " itunes:owner itunes:complete itunes:block itunes:new-feed-url itunes:duration itunes:episode"
-    " itunes:season itunes:episodeType psc:chapters feedburner:origEnclosureLink"
+# Of the podcast namespace, those that are read into fields of their own.
+_FIELDS = frozenset(
+    f"podcast:{name}"
+    for name in (
+        *("guid", "locked", "medium", "person", "transcript", "chapters", "soundbite", "funding"),
+        *("license", "season", "episode"),
+    )
 )
-# Nobody reads these any more, or they lead back to the old host.
-_OBSOLETE = _words(
-    "category comments author source itunes:subtitle itunes:summary itunes:keywords itunes:order"
-    " itunes:isClosedCaptioned googleplay:category googleplay:description googleplay:email"
-    " googleplay:owner googleplay:block media:content media:player feedburner:origLink"
-    " feedburner:info feedburner:feedFlare feedburner:emailServiceId feedburner:feedburnerHostname"
-    " feedburner:browserFriendly sy:updatePeriod sy:updateFrequency slash:comments"
-    " wfw:commentRss podcast:images podcast:previousUrl"
-)
-_PODCAST_FIELDS = _words(
-    "podcast:guid podcast:locked podcast:medium podcast:person podcast:transcript"
-    " podcast:chapters podcast:soundbite podcast:funding podcast:license podcast:season"
-    " podcast:episode"
-)
+_WHOLE = PODCAST_TAGS - _FIELDS | {"spotify:limit", "spotify:countryOfOrigin", "media:restriction"}
+_APPLE_PROOF = "itunes:applepodcastsverify"
 _NPT = re.compile(r"(?:(?:([0-9]{1,4}):)?([0-9]{1,4}):)?([0-9]{1,6})(?:\.([0-9]{1,9}))?", re.ASCII)
 _SECONDS = re.compile(r"[0-9]{1,7}(?:\.[0-9]{1,12})?", re.ASCII)
 
@@ -93,29 +80,43 @@ def inline_chapters(fields: Fields) -> tuple[Chapter, ...]:
 
 
 def other_podcast_tags(fields: Fields) -> tuple[ImportedTag, ...]:
-    """The podcast tags that have no field of their own, whole, in the order of the feed."""
-    names = [name for name in fields.names() if name.startswith("podcast:")]
-    return tuple(
+    """The optional tags that have no field of their own, whole, in the order of the feed; Apple's
+    own proof of ownership as the podcast:txt that means the same to it."""
+    tags = [
         _whole(element, _MAX_DEPTH)
-        for name in names
-        if name not in _PODCAST_FIELDS and name not in _OBSOLETE
+        for name in fields.names()
+        if name in _WHOLE
         for element in fields.all(name)
-    )
+    ]
+    proofs = [text for text in fields.texts(_APPLE_PROOF) if len(text) <= _MAX_PROOF_CHARS]
+    purpose = {"purpose": "applepodcastsverify"}
+    return (*tags, *(ImportedTag("podcast:txt", text, purpose) for text in proofs))
 
 
 def unknown_xml(fields: Fields) -> tuple[str, ...]:
-    """The tags that podhost does not know, each as XML that stands for itself."""
-    return tuple(
-        _verbatim(element)
-        for name in fields.names()
-        if not name.startswith("podcast:") and name not in _REPLACED and name not in _OBSOLETE
-        for element in fields.all(name)
-    )
+    """The tags that podhost does not know, each as XML that stands for itself: what
+    `feed_tags` takes as foreign tags."""
+    found: list[str] = []
+    for name in fields.names():
+        for element in fields.all(name) if is_foreign(name) else ():
+            try:
+                found.append(canonical(element))
+            except ValueError as error:
+                message = "A tag that podhost does not know cannot be kept."
+                fields.note(message, "It is left out.", f"{name}: {error}")
+    kept_tags = fitting(found)
+    if len(kept_tags) < len(found):
+        fields.note(
+            "There are more tags that podhost does not know than can be kept.",
+            "The first of them are kept.",
+            f"{len(kept_tags)} of {len(found)}",
+        )
+    return tuple(kept_tags)
 
 
 def obsolete_names(fields: Fields) -> list[str]:
     """The names of tags that are there and that nobody reads any more, each as often as it is."""
-    return [name for name in fields.names() if name in _OBSOLETE for _ in fields.all(name)]
+    return [name for name in fields.names() if is_obsolete(name) for _ in fields.all(name)]
 
 
 def _person(fields: Fields, element: Any) -> ImportedPerson | None:
@@ -185,11 +186,3 @@ def _whole(element: Any, depth: int) -> ImportedTag:
         attributes={str(name): str(value) for name, value in element.attrib.items()},
         children=tuple(_whole(child, depth - 1) for child in children),
     )
-
-
-def _verbatim(element: Any) -> str:
-    # On a copy, the declarations of the whole feed are not repeated in each tag.
-    alone = copy.deepcopy(element)
-    alone.tail = None
-    etree.cleanup_namespaces(alone)
-    return str(etree.tostring(alone, encoding="unicode"))

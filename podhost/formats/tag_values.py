@@ -239,6 +239,7 @@ class ShowTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     spotify_countries: tuple[str, ...] = ()
     media_restriction: MediaRestriction | None = None
     live_items: tuple[LiveItem, ...] = ()
+    foreign_tags: tuple[str, ...] = ()
 
 
 class EpisodeTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -255,6 +256,7 @@ class EpisodeTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     social_interact: tuple[SocialInteract, ...] = ()
     alternate_enclosures: tuple[AlternateEnclosure, ...] = ()
     content_links: tuple[ContentLink, ...] = ()
+    foreign_tags: tuple[str, ...] = ()
 
 
 class ShowTagsInput(msgspec.Struct, kw_only=True):
@@ -280,6 +282,7 @@ class ShowTagsInput(msgspec.Struct, kw_only=True):
     spotify_countries: tuple[str, ...] | UnsetType | None = UNSET
     media_restriction: MediaRestriction | UnsetType | None = UNSET
     live_items: tuple[LiveItem, ...] | UnsetType | None = UNSET
+    foreign_tags: tuple[str, ...] | UnsetType | None = UNSET
 
 
 class LiveItemInput(msgspec.Struct, kw_only=True):
@@ -313,6 +316,7 @@ class EpisodeTagsInput(msgspec.Struct, kw_only=True):
     social_interact: tuple[SocialInteract, ...] | UnsetType | None = UNSET
     alternate_enclosures: tuple[AlternateEnclosure, ...] | UnsetType | None = UNSET
     content_links: tuple[ContentLink, ...] | UnsetType | None = UNSET
+    foreign_tags: tuple[str, ...] | UnsetType | None = UNSET
 
 
 NO_SHOW_TAGS = ShowTags()

@@ -22,6 +22,7 @@ from podhost.formats.feed_tags import (
     stored_episode_tags,
     stored_show_tags,
 )
+from podhost.formats.foreign_tags import ALL_NAMESPACES
 from podhost.formats.rss import render_feed
 from podhost.formats.tag_values import NO_EPISODE_TAGS, NO_SHOW_TAGS, EpisodeTags, ShowTags
 from podhost.formats.text import plain_line, plain_text
@@ -118,6 +119,19 @@ TAKEN: list[tuple[str, Any, Any]] = [
         "alternate_enclosures",
         [{"type": "Audio/Opus", "sources": SOURCES}],
         [{"type": "audio/opus", "sources": SOURCES}],
+    ),
+    (
+        "foreign_tags",
+        [" <a:b xmlns:a='urn:a' z='1' y='&lt;'>\n <a:c></a:c> <!-- no --></a:b> "],
+        ['<a:b xmlns:a="urn:a" y="&lt;" z="1"><a:c/></a:b>'],
+    ),
+    (
+        "foreign_tags",
+        ['<pc:next xmlns:pc="https://podcastindex.org/namespace/1.0"><![CDATA[A & B]]></pc:next>'],
+        [
+            '<podcast:next xmlns:podcast="https://podcastindex.org/namespace/1.0">'
+            "A &amp; B</podcast:next>"
+        ],
     ),
     ("content_links", [{"href": URL, "text": "Watch"}], [{"href": URL, "text": "Watch"}]),
 ]
@@ -219,6 +233,53 @@ REFUSED: list[tuple[str, Any, str, str]] = [
         [{"type": "a/b", "sources": SOURCES, "integrity": {"type": "sri", "value": SRI[:-2]}}],
         "[0].integrity.value",
         "hash",
+    ),
+    ("foreign_tags", ["mood"], "[0]", "XML"),
+    ("foreign_tags", ["<a:b xmlns:a='urn:a'/><a:b/>"], "[0]", "one whole"),
+    ("foreign_tags", ["<a:b xmlns:a='urn:a'>&nbsp;</a:b>"], "[0]", "nbsp"),
+    ("foreign_tags", ["<!DOCTYPE a [<!ENTITY b 'c'>]><a:b xmlns:a='urn:a'/>"], "[0]", "DOCTYPE"),
+    ("foreign_tags", ["<!DOCTYPE a SYSTEM 'b.dtd'><a:b xmlns:a='urn:a'/>"], "[0]", "DOCTYPE"),
+    ("foreign_tags", ["<a:b xmlns:a='urn:a'>\x0b</a:b>"], "[0]", "forbids"),
+    ("foreign_tags", ["<a:b xmlns:a='urn:a'>\ud800</a:b>"], "[0]", "forbids"),
+    ("foreign_tags", ["<a:b xmlns:a='urn:a'>&#11;</a:b>"], "[0]", "value 11"),
+    ("foreign_tags", ["<mood/>"], "[0]", "without a namespace"),
+    ("foreign_tags", ["<a:b xmlns:a='urn:a'><title/></a:b>"], "[0]", "without a namespace"),
+    ("foreign_tags", ["<a:b xmlns:a='here'/>"], "[0]", "whole address"),
+    ("foreign_tags", [f"<a:{'b' * 8000} xmlns:a='urn:a'/>"], "[0]", "8000 bytes"),
+    ("foreign_tags", ["x" * 20_000], "[0]", "8000 bytes"),
+    ("foreign_tags", [f"<a:b xmlns:a='urn:a'>{'x' * 7000}</a:b>"] * 4, "", "24000 bytes"),
+    ("foreign_tags", ["<a:b xmlns:a='urn:a'/>"] * 101, "", "100 are the most"),
+    ("foreign_tags", [f"<a:b xmlns:a='urn:a'>{'<a:b/>' * 200}</a:b>"], "[0]", "200 tags"),
+    (
+        "foreign_tags",
+        [f"<a:b xmlns:a='urn:a'>{'<a:b>' * 16}{'</a:b>' * 16}</a:b>"],
+        "[0]",
+        "16 deep",
+    ),
+    *(
+        (
+            "foreign_tags",
+            [f'<{prefix}:{name} xmlns:{prefix}="{ALL_NAMESPACES[prefix]}"/>'],
+            "[0]",
+            word,
+        )
+        for prefix, name, word in (
+            ("itunes", "author", "a place of its own"),
+            ("itunes", "keywords", "no app"),
+            ("podcast", "liveItem", "a place of its own"),
+            ("content", "encoded", "a place of its own"),
+            ("atom", "link", "a place of its own"),
+            ("psc", "chapters", "a place of its own"),
+            ("psc", "chapter", "no app"),
+        )
+    ),
+    (
+        "foreign_tags",
+        [
+            "<a:b xmlns:a='urn:a' xmlns:i='http://www.itunes.com/dtds/podcast-1.0.dtd'><i:author/></a:b>"
+        ],
+        "[0]",
+        "itunes:author",
     ),
     ("content_links", [{"href": URL, "text": " "}], "[0].text", "empty"),
 ]

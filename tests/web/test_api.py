@@ -54,6 +54,7 @@ PRINTED_TAGS = """
     podcast:socialInteract podcast:soundbite podcast:alternateEnclosure podcast:contentLink
     podcast:liveItem
     podcast:valueTimeSplit spotify:limit spotify:countryOfOrigin media:restriction
+    rawvoice:location gauge:tide media:thumbnail
 """
 
 
