@@ -24,6 +24,7 @@ from podhost.formats.tag_values import (
     ContentLink,
     EpisodeValue,
     Funding,
+    Image,
     License,
     LiveItem,
     Location,
@@ -94,7 +95,11 @@ class EpisodeAnswer(msgspec.Struct, kw_only=True):
     author: str | None
     link: str | None
     blocked: bool
+    apple_title: str | None
+    decimal_number: str | None
     episode_display: str | None
+    artwork_alt: str | None
+    other_images: tuple[Image, ...]
     soundbites: tuple[Soundbite, ...]
     txt: tuple[Txt, ...]
     funding: tuple[Funding, ...]
@@ -105,6 +110,7 @@ class EpisodeAnswer(msgspec.Struct, kw_only=True):
     social_interact: tuple[SocialInteract, ...]
     alternate_enclosures: tuple[AlternateEnclosure, ...]
     content_links: tuple[ContentLink, ...]
+    media_restriction: MediaRestriction | None
     foreign_tags: tuple[str, ...]
     url: str
     artwork_url: str | None
@@ -150,6 +156,9 @@ class ShowAnswer(msgspec.Struct, kw_only=True, rename={"show_type": "type"}):
     complete: bool
     new_feed_url: str | None
     locked_owner: str | None
+    apple_title: str | None
+    managing_editor: str | None
+    web_master: str | None
     txt: tuple[Txt, ...]
     funding: tuple[Funding, ...]
     location: tuple[Location, ...]
@@ -157,6 +166,7 @@ class ShowAnswer(msgspec.Struct, kw_only=True, rename={"show_type": "type"}):
     value: Value | None
     images: bool
     artwork_alt: str | None
+    other_images: tuple[Image, ...]
     platform_blocks: tuple[PlatformBlock, ...]
     update_frequency: UpdateFrequency | None
     podroll: tuple[RemoteItem, ...]

@@ -24,6 +24,7 @@ from podhost.formats.tag_values import (
     EpisodeTags,
     EpisodeValue,
     Funding,
+    Image,
     Integrity,
     License,
     LiveItem,
@@ -114,7 +115,7 @@ def episode_tag_warnings(
         for soundbite in tags.soundbites
         if duration_ms is not None and not lies_inside(soundbite, duration_ms)
     ]
-    if tags.episode_display and not number:
+    if tags.episode_display and not number and tags.decimal_number is None:
         warnings.append("episode_display stands beside the episode's number, and it has none.")
     return warnings
 
@@ -216,6 +217,10 @@ _WORD = rules.pattern(
 )
 _FIELD_RULES: Mapping[str, rules.Rule] = {
     "locked_owner": rules.mail_address,
+    "apple_title": rules.line(255),
+    "managing_editor": rules.contact,
+    "web_master": rules.contact,
+    "decimal_number": rules.decimal_number,
     "images": rules.truth,
     "artwork_alt": rules.line(1_000),
     "inline_chapters": rules.truth,
@@ -299,6 +304,18 @@ _RULES: Mapping[type, Mapping[str, rules.Rule]] = {
         "rel": rules.line(32),
         "codecs": rules.line(255),
     },
+    Image: {
+        "href": rules.web_address,
+        "alt": rules.line(1_000),
+        "aspect_ratio": rules.pattern(
+            r"[1-9]\d{0,4}(?:\.\d{1,4})?/[1-9]\d{0,4}(?:\.\d{1,4})?",
+            "It must be width and height with a slash between, such as 16/9.",
+        ),
+        "width": rules.whole(1, 100_000),
+        "height": rules.whole(1, 100_000),
+        "type": rules.mime_type,
+        "purpose": _LABEL,
+    },
     ContentLink: {"href": rules.web_address, "text": _LABEL},
     LivePerson: {
         "name": _LABEL,
@@ -322,6 +339,14 @@ _RULES: Mapping[type, Mapping[str, rules.Rule]] = {
 
 
 # What fields must be together
+
+
+def _txt_problems(tag: Txt) -> dict[str, str]:
+    if tag.purpose == "ai-content" and tag.text not in ("true", "false"):
+        return {".text": "It must be true or false for the purpose ai-content."}
+    if tag.purpose in ("verify", "applepodcastsverify") and "\n" in tag.text:
+        return {".text": "It must be one line, the proof as the directory gave it."}
+    return {}
 
 
 def _license_problems(tag: License) -> dict[str, str]:
@@ -403,6 +428,7 @@ def _live_problems(tag: LiveItem) -> dict[str, str]:
 _CHECKS: Mapping[type, Callable[[Any], dict[str, str]]] = {
     LivePerson: _person_problems,
     LiveItem: _live_problems,
+    Txt: _txt_problems,
     License: _license_problems,
     UpdateFrequency: _frequency_problems,
     SocialInteract: _interact_problems,

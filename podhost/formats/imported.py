@@ -107,6 +107,7 @@ class ImportedEpisode:
     `guid` is letter by letter what apps know the episode by; "" only for a draft that never had
     one. `published_at` is UTC; `proposed_at` stands in between the neighbours where the feed has
     no date that can be read. `explicit` None means the show's. `duration_seconds` is a hint.
+    `decimal_number` is what podcast:episode says where that is no whole number above 0.
     `boilerplate_html` is what a host added below the notes; it is no part of them. The suggested
     numbers come from the title. `unknown_xml` are tags that podhost does not know, as
     `feed_tags` keeps foreign ones.
@@ -131,6 +132,7 @@ class ImportedEpisode:
     season: int | None = None
     season_name: str | None = None
     number: int | None = None
+    decimal_number: str | None = None
     number_display: str | None = None
     suggested_season: int | None = None
     suggested_number: int | None = None

@@ -183,9 +183,10 @@ def episode_tags(episode: "FeedEpisode") -> Iterator[Tag]:
     if episode.season is not None:
         name = truncate_text(plain_line(episode.season_name or ""), _MAX_LABEL_CHARS)
         yield Tag("podcast:season", str(episode.season), {"name": name} if name else {})
-    if episode.number is not None:
+    number = episode.number if episode.tags.decimal_number is None else episode.tags.decimal_number
+    if number is not None:
         display = episode.tags.episode_display
-        yield Tag("podcast:episode", str(episode.number), {"display": display} if display else {})
+        yield Tag("podcast:episode", str(number), {"display": display} if display else {})
     yield from _person_tags(episode.people)
     for transcript in episode.transcripts:
         attributes = {"url": absolute_url(transcript.url), "type": transcript.mime_type}
@@ -201,7 +202,7 @@ def episode_tags(episode: "FeedEpisode") -> Iterator[Tag]:
             "type": "application/json+chapters",
         }
         yield Tag("podcast:chapters", None, attributes)
-    yield from _image_tags(episode.images, None)
+    yield from _image_tags(episode.images, episode.tags.artwork_alt)
     # Most episodes have none, and there are thousands of them.
     if episode.tags is not NO_EPISODE_TAGS:
         yield from episode_elements(episode.tags)

@@ -257,13 +257,12 @@ class _ShowTags(BaseExtension):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self.tags: tuple[Tag, ...] = ()
-        self.has_chapters = False
+        self.episode_tags: list[Tag] = []
         self.foreign: list[Any] = []
         self.foreign_namespaces: dict[str, str] = {}
 
     def extend_ns(self) -> dict[str, str]:
-        used = {tag.name.partition(":")[0] for tag in self.tags}
-        used |= {"psc"} if self.has_chapters else set()
+        used = {tag.name.partition(":")[0] for tag in (*self.tags, *self.episode_tags)}
         rare = {name: uri for name, uri in RARE_NAMESPACES.items() if name in used}
         return NAMESPACES | rare | self.foreign_namespaces
 
@@ -306,15 +305,19 @@ def _document(show: FeedShow, newest_first: Sequence[FeedEpisode]) -> Any:
     feed.docs("https://www.rssboard.org/rss-specification")
     feed.ttl(_TTL_MINUTES)
     feed.image(url=absolute_url(show.artwork_url), title=title, link=url)
+    if show.tags.managing_editor:
+        feed.managingEditor(show.tags.managing_editor)
+    if show.tags.web_master:
+        feed.webMaster(show.tags.web_master)
     if show.copyright and (copyright_line := _line(show.copyright)):
         feed.copyright(copyright_line)
     feed.ours.tags = tuple(_show_tags(show, newest_first))
-    feed.ours.has_chapters = any(episode.inline_chapters for episode in newest_first)
     feed.ours.foreign = elements(show.tags.foreign_tags)
     foreign = list(feed.ours.foreign)
     author = _line(show.author)
     for episode in newest_first:
         entry = _entry(episode, author)
+        feed.ours.episode_tags += entry.ours.tags
         foreign += entry.ours.foreign
         feed.add_entry(entry, order="append")
     feed.ours.foreign_namespaces = shared_namespaces(foreign)
@@ -359,6 +362,8 @@ def _show_tags(show: FeedShow, newest_first: Sequence[FeedEpisode]) -> Iterator[
 def _itunes_show_tags(show: FeedShow) -> Iterator[Tag]:
     if author := _line(show.author):
         yield Tag("itunes:author", author)
+    if show.tags.apple_title:
+        yield Tag("itunes:title", show.tags.apple_title)
     yield Tag("itunes:type", show.show_type)
     yield Tag("itunes:explicit", _boolean(show.explicit))
     yield Tag("itunes:image", None, {"href": absolute_url(show.artwork_url)})
@@ -380,6 +385,8 @@ def _itunes_show_tags(show: FeedShow) -> Iterator[Tag]:
 
 def _episode_tags(episode: FeedEpisode, show_author: str) -> Iterator[Tag]:
     yield Tag("pubDate", rfc822_date(episode.published_at))
+    if episode.tags.apple_title:
+        yield Tag("itunes:title", episode.tags.apple_title)
     yield Tag("itunes:duration", str(max(1, round(episode.duration_seconds))))
     yield Tag("itunes:explicit", _boolean(episode.explicit))
     yield Tag("itunes:episodeType", episode.episode_type)

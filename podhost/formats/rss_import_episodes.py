@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from podhost.errors import PodhostError
@@ -35,6 +36,7 @@ _MEDIA_ENDING = re.compile(r"\.(?:mp3|m4a|mp4|m4v|mov|aac|ogg|opus|wav|flac)\Z",
 _DURATION = re.compile(r"(?:(?:([0-9]{1,3}):)?([0-9]{1,4}):)?([0-9]{1,6})(?:\.[0-9]{1,9})?", re.A)
 _SEASON_AND_NUMBER = re.compile(r"\bS([0-9]{1,3})\s*[.:·-]?\s*E([0-9]{1,4})\b", re.IGNORECASE)
 _NUMBER = re.compile(r"(?:#|\bEp(?:isode|\.)?\s*)([0-9]{1,5})\b", re.IGNORECASE)
+_DECIMAL = re.compile(r"[0-9]{1,7}(?:\.[0-9]{1,6})?", re.ASCII)
 _SIZE = re.compile(r"0*[1-9][0-9]{0,11}", re.ASCII)
 _SECOND = timedelta(seconds=1)
 # Alternatives of one episode; more are a trap.
@@ -120,6 +122,7 @@ def _episode(fields: Fields, title: str, position: int, page_url: str | None) ->
         season=season,
         season_name=one_line(fields.attribute("podcast:season", "name")) or None,
         number=number,
+        decimal_number=_decimal(fields.text("podcast:episode")),
         number_display=one_line(fields.attribute("podcast:episode", "display")) or None,
         suggested_season=suggested_season if season is None else None,
         suggested_number=suggested_number if number is None else None,
@@ -281,7 +284,7 @@ def _numbers(fields: Fields) -> tuple[int | None, int | None]:
 
 
 def _number(fields: Fields, what: str, names: tuple[str, ...]) -> int | None:
-    written = list(fields.texts(*names))
+    written = [text for text in fields.texts(*names) if what == "season" or not _decimal(text)]
     for text in written:
         if (number := positive(text)) is not None:
             return number
@@ -294,6 +297,12 @@ def _number(fields: Fields, what: str, names: tuple[str, ...]) -> int | None:
     if written:
         fields.note(f"The number of the {what} is none above 0.", "It is left out.", written[0])
     return None
+
+
+def _decimal(text: str) -> str | None:
+    """The number that the podcast namespace allows and Apple does not: with decimals, or 0."""
+    is_number = _DECIMAL.fullmatch(text) is not None and positive(text) is None
+    return f"{Decimal(text):f}" if is_number else None
 
 
 def _suggested(title: str) -> tuple[int | None, int | None]:

@@ -16,9 +16,11 @@ from podhost.formats.tag_values import (
     EpisodeTags,
     EpisodeValue,
     Funding,
+    Image,
     License,
     LiveItem,
     Location,
+    MediaRestriction,
     Recipient,
     RemoteItem,
     ShowTags,
@@ -41,7 +43,7 @@ class Tag(NamedTuple):
 
 
 def show_elements(tags: ShowTags, medium: str) -> Iterator[Tag]:
-    """The channel's own of the podcast namespace, but for txt and image."""
+    """The channel's own of the podcast namespace, but for txt and the artwork's own images."""
     for platform in tags.platform_blocks:
         yield Tag("podcast:block", "yes" if platform.block else "no", {"id": platform.id})
     yield from _common_elements(tags)
@@ -63,14 +65,19 @@ def other_show_elements(tags: ShowTags) -> Iterator[Tag]:
     if tags.spotify_countries:
         codes = " ".join(code.lower() for code in tags.spotify_countries)
         yield Tag("spotify:countryOfOrigin", codes)
-    if restriction := tags.media_restriction:
+    yield from restriction_elements(tags.media_restriction)
+
+
+def restriction_elements(restriction: MediaRestriction | None) -> Iterator[Tag]:
+    """Of Media RSS, for shows and episodes."""
+    if restriction is not None:
         attributes = {"relationship": restriction.relationship, "type": "country"}
         codes = " ".join(code.lower() for code in restriction.countries)
         yield Tag("media:restriction", codes, attributes)
 
 
 def episode_elements(tags: EpisodeTags) -> Iterator[Tag]:
-    """The item's own of the podcast namespace, but for the episode number's."""
+    """The item's own of the podcast namespace and Media RSS, but for the episode's number."""
     for soundbite in tags.soundbites:
         attributes = _written(startTime=soundbite.start, duration=soundbite.duration)
         yield Tag("podcast:soundbite", _clean(soundbite.title), attributes)
@@ -80,6 +87,7 @@ def episode_elements(tags: EpisodeTags) -> Iterator[Tag]:
         yield _enclosure(enclosure)
     for link in tags.content_links:
         yield _content_link(link)
+    yield from restriction_elements(tags.media_restriction)
 
 
 def live_element(tag: LiveItem, people: Sequence[Tag]) -> Tag:
@@ -119,6 +127,7 @@ def txt_elements(tags: Sequence[Txt]) -> Iterator[Tag]:
 
 def _common_elements(tags: ShowTags | EpisodeTags) -> Iterator[Tag]:
     """What shows and episodes may both have."""
+    yield from (_image(tag) for tag in tags.other_images)
     yield from (_funding(tag) for tag in tags.funding)
     yield from (_location(tag) for tag in tags.location)
     if tags.license:
@@ -132,6 +141,20 @@ def _common_elements(tags: ShowTags | EpisodeTags) -> Iterator[Tag]:
 
 def _funding(tag: Funding) -> Tag:
     return Tag("podcast:funding", _clean(tag.label), {"url": tag.url})
+
+
+def _image(tag: Image) -> Tag:
+    attributes = _written(
+        href=tag.href,
+        alt=tag.alt,
+        width=tag.width,
+        height=tag.height,
+        type=tag.type,
+        purpose=tag.purpose,
+    )
+    if tag.aspect_ratio:
+        attributes["aspect-ratio"] = tag.aspect_ratio
+    return Tag("podcast:image", None, attributes)
 
 
 def _location(tag: Location) -> Tag:

@@ -51,6 +51,8 @@ _GEO = re.compile(
 )
 _OSM = re.compile(r"[NWR]\d{1,15}(#\d{1,9})?", re.ASCII)
 _STREAM_GUID = re.compile("[!-~]{1,100}")
+_DECIMAL = re.compile(r"\d{1,7}(?:\.\d{1,6})?", re.ASCII)
+_CONTACT = re.compile(r"[^\s@<>()]+@[^\s@<>()]+\.[^\s@<>().]+ \([^()]*[^\s()][^()]*\)")
 _FREQUENCIES = ["SECONDLY", "MINUTELY", "HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"]
 _RRULE_WORDS = """
     FREQ UNTIL COUNT INTERVAL BYSECOND BYMINUTE BYHOUR BYDAY BYMONTHDAY BYYEARDAY BYWEEKNO
@@ -263,6 +265,22 @@ def amount(value: str | float) -> str:
     except (InvalidOperation, ValueError):
         raise ValueError("It must be an amount, such as 0.00000005.") from None
     return f"{number:f}"
+
+
+def decimal_number(value: str | float) -> str:
+    """An episode's number as the podcast namespace has it: from 0, with decimals or without."""
+    text = clean_text(str(value))
+    if text and not _DECIMAL.fullmatch(text):
+        raise ValueError("It must be a number such as 100.5.")
+    return f"{Decimal(text):f}" if text else ""
+
+
+def contact(value: str) -> str:
+    """A mail address with the name of whose it is, as RSS has it: ed@example.org (Ed Itor)."""
+    text = plain_line(value)
+    if text and not (len(text) <= 255 and _CONTACT.fullmatch(text)):
+        raise ValueError("It must be a mail address and a name: ed@example.org (Ed Itor).")
+    return text
 
 
 def recurrence(value: str) -> str:

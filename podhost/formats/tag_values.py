@@ -170,6 +170,18 @@ class AlternateEnclosure(_Tag, frozen=True):
     integrity: Integrity | None = None
 
 
+class Image(_Tag, frozen=True):
+    """A picture elsewhere, such as a wide one for social networks; measures are in pixels."""
+
+    href: str
+    alt: str | None = None
+    aspect_ratio: str | None = None
+    width: int | None = None
+    height: int | None = None
+    type: str | None = None
+    purpose: str | None = None
+
+
 class ContentLink(_Tag, frozen=True):
     """The same episode on another service, with words for people."""
 
@@ -220,6 +232,9 @@ class ShowTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A show's optional tags, complete and valid."""
 
     locked_owner: str | None = None
+    apple_title: str | None = None
+    managing_editor: str | None = None
+    web_master: str | None = None
     txt: tuple[Txt, ...] = ()
     funding: tuple[Funding, ...] = ()
     location: tuple[Location, ...] = ()
@@ -227,6 +242,7 @@ class ShowTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     value: Value | None = None
     images: bool = False
     artwork_alt: str | None = None
+    other_images: tuple[Image, ...] = ()
     platform_blocks: tuple[PlatformBlock, ...] = ()
     update_frequency: UpdateFrequency | None = None
     podroll: tuple[RemoteItem, ...] = ()
@@ -245,7 +261,11 @@ class ShowTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class EpisodeTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An episode's optional tags, complete and valid; whether they fit its audio is not said."""
 
+    apple_title: str | None = None
+    decimal_number: str | float | None = None
     episode_display: str | None = None
+    artwork_alt: str | None = None
+    other_images: tuple[Image, ...] = ()
     soundbites: tuple[Soundbite, ...] = ()
     txt: tuple[Txt, ...] = ()
     funding: tuple[Funding, ...] = ()
@@ -256,6 +276,7 @@ class EpisodeTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     social_interact: tuple[SocialInteract, ...] = ()
     alternate_enclosures: tuple[AlternateEnclosure, ...] = ()
     content_links: tuple[ContentLink, ...] = ()
+    media_restriction: MediaRestriction | None = None
     foreign_tags: tuple[str, ...] = ()
 
 
@@ -263,6 +284,9 @@ class ShowTagsInput(msgspec.Struct, kw_only=True):
     """The tags that a host may give a show; null or an empty list takes one away."""
 
     locked_owner: str | UnsetType | None = UNSET
+    apple_title: str | UnsetType | None = UNSET
+    managing_editor: str | UnsetType | None = UNSET
+    web_master: str | UnsetType | None = UNSET
     txt: tuple[Txt, ...] | UnsetType | None = UNSET
     funding: tuple[Funding, ...] | UnsetType | None = UNSET
     location: tuple[Location, ...] | UnsetType | None = UNSET
@@ -270,6 +294,7 @@ class ShowTagsInput(msgspec.Struct, kw_only=True):
     value: Value | UnsetType | None = UNSET
     images: bool | UnsetType | None = UNSET
     artwork_alt: str | UnsetType | None = UNSET
+    other_images: tuple[Image, ...] | UnsetType | None = UNSET
     platform_blocks: tuple[PlatformBlock, ...] | UnsetType | None = UNSET
     update_frequency: UpdateFrequency | UnsetType | None = UNSET
     podroll: tuple[RemoteItem, ...] | UnsetType | None = UNSET
@@ -305,7 +330,11 @@ class LiveItemInput(msgspec.Struct, kw_only=True):
 class EpisodeTagsInput(msgspec.Struct, kw_only=True):
     """The tags that a host may give an episode; null or an empty list takes one away."""
 
+    apple_title: str | UnsetType | None = UNSET
+    decimal_number: str | float | UnsetType | None = UNSET
     episode_display: str | UnsetType | None = UNSET
+    artwork_alt: str | UnsetType | None = UNSET
+    other_images: tuple[Image, ...] | UnsetType | None = UNSET
     soundbites: tuple[Soundbite, ...] | UnsetType | None = UNSET
     txt: tuple[Txt, ...] | UnsetType | None = UNSET
     funding: tuple[Funding, ...] | UnsetType | None = UNSET
@@ -316,6 +345,7 @@ class EpisodeTagsInput(msgspec.Struct, kw_only=True):
     social_interact: tuple[SocialInteract, ...] | UnsetType | None = UNSET
     alternate_enclosures: tuple[AlternateEnclosure, ...] | UnsetType | None = UNSET
     content_links: tuple[ContentLink, ...] | UnsetType | None = UNSET
+    media_restriction: MediaRestriction | UnsetType | None = UNSET
     foreign_tags: tuple[str, ...] | UnsetType | None = UNSET
 
 

@@ -390,6 +390,7 @@ def test_every_tag_of_an_episode_is_kept() -> None:
     assert (episode.explicit, episode.is_blocked, episode.episode_type) == (True, True, "bonus")
     assert (episode.season, episode.season_name, episode.duration_seconds) == (2, "Winter", 3723)
     assert (episode.number, episode.number_display, episode.suggested_number) == (None, "Ch. 3", 7)
+    assert episode.decimal_number == "100.5"
     assert episode.artwork_url == "https://old.example/h.png"
     assert episode.people == (
         ImportedPerson(

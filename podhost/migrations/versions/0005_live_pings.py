@@ -1,13 +1,13 @@
 """Which live streams Podping takes for live.
 
-Revision 0004
+Revision 0005
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004_since_0001"
-down_revision = "0003_since_0001"
+revision = "0005_since_0001"
+down_revision = "0004_since_0001"
 branch_labels = None
 depends_on = None
 
