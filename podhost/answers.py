@@ -63,7 +63,10 @@ class TranscriptAnswer(msgspec.Struct, kw_only=True):
 
 
 class AudioAnswer(msgspec.Struct, kw_only=True):
-    """What was measured of the current audio file; the duration is exact to the millisecond."""
+    """What was measured of the current audio file; the duration is exact to the millisecond.
+
+    `original_sha256` is that of the file as it was uploaded, where tags were written into a copy.
+    """
 
     duration_seconds: float
     size_bytes: int
@@ -74,6 +77,7 @@ class AudioAnswer(msgspec.Struct, kw_only=True):
     sample_rate_hz: int
     channels: int
     sha256: str
+    original_sha256: str | None
     revision: int
 
 
@@ -159,6 +163,7 @@ class ShowAnswer(msgspec.Struct, kw_only=True, rename={"show_type": "type"}):
     apple_title: str | None
     managing_editor: str | None
     web_master: str | None
+    write_tags: bool
     txt: tuple[Txt, ...]
     funding: tuple[Funding, ...]
     location: tuple[Location, ...]
@@ -360,6 +365,7 @@ def _show(show: Show, credits: Sequence[Credit], episode_count: int, base_url: s
         blocked=show.is_blocked,
         complete=show.is_complete,
         new_feed_url=show.new_feed_url,
+        write_tags=show.write_tags,
         **msgspec.structs.asdict(stored_show_tags(show.tags)),
         people=[_person(credit, credit.artwork, base_url) for credit in credits],
         feed_url=base_url + feed_path(show),
@@ -404,6 +410,7 @@ def _audio(audio: Audio | Row[Any]) -> AudioAnswer:
         sample_rate_hz=audio.sample_rate_hz,
         channels=audio.channels,
         sha256=audio.sha256,
+        original_sha256=audio.original_sha256,
         revision=audio.revision,
     )
 

@@ -155,15 +155,40 @@ def add_revision(
     session: Session, episode: Episode, prepared: PreparedAudio, *, now: datetime
 ) -> Audio:
     """Make the prepared file the episode's current audio; the one before stays reachable."""
-    found = prepared.probe
     if episode.audio is not None:
         episode.audio.replaced_at = now
         session.flush()
     last = session.scalar(select(func.max(Audio.revision)).where(Audio.episode_id == episode.id))
-    audio = Audio(
+    audio = _row(episode, prepared, revision=(last or 0) + 1, now=now)
+    session.add(audio)
+    session.flush()
+    session.expire(episode, ["audio"])
+    return audio
+
+
+def add_original(
+    session: Session, episode: Episode, prepared: PreparedAudio, *, revision: int, now: datetime
+) -> None:
+    """Keep the prepared file as the one of which the episode's current audio was made elsewhere.
+
+    It gets the number `revision`, which must be free.
+    """
+    audio = episode.audio
+    assert audio is not None, "something was made of it"
+    original = _row(episode, prepared, revision=revision, now=now)
+    original.replaced_at = now
+    session.add(original)
+    audio.original_id, audio.original_sha256 = original.id, original.sha256
+    audio.tags = original.tags
+    session.flush()
+
+
+def _row(episode: Episode, prepared: PreparedAudio, *, revision: int, now: datetime) -> Audio:
+    found = prepared.probe
+    return Audio(
         id=prepared.id,
         episode_id=episode.id,
-        revision=(last or 0) + 1,
+        revision=revision,
         storage_key=prepared.storage_key,
         url_name=episode.slug,
         extension=found.extension,
@@ -183,10 +208,6 @@ def add_revision(
         tags=_kept_tags(prepared),
         created_at=now,
     )
-    session.add(audio)
-    session.flush()
-    session.expire(episode, ["audio"])
-    return audio
 
 
 def _kept_tags(prepared: PreparedAudio) -> dict[str, Any]:
@@ -208,9 +229,14 @@ def enclosure_url(base_url: str, audio: Audio | Row[Any]) -> str:
     return f"{base_url}/audio/{audio.episode_id}/{audio.revision}/{name}"
 
 
+def is_known_audio(audio: Audio | None, sha256: str) -> bool:
+    """Whether these bytes are the revision's, or those that it was made of."""
+    return audio is not None and sha256 in (audio.sha256, audio.original_sha256)
+
+
 def refuse_known_audio(episode: Episode, sha256: str) -> None:
     """Raises Conflict when the episode has these very bytes already."""
-    if episode.audio is not None and episode.audio.sha256 == sha256:
+    if is_known_audio(episode.audio, sha256):
         raise Conflict("The episode has this very file already; nothing was changed.")
 
 

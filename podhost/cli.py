@@ -204,7 +204,7 @@ def list_shows(as_json: bool, **flags: Any) -> None:
 
 @podhost.group()
 def episode() -> None:
-    """Add and list episodes."""
+    """Add and list episodes, write their tags."""
 
 
 @episode.command("add")
@@ -266,6 +266,25 @@ def list_episodes(show_slug: str, as_json: bool, **flags: Any) -> None:
         click.echo(f"{entry.status}\t{entry.published_at or '-'}\t{entry.title}")
     if not episodes:
         click.echo("The show has no episodes yet.")
+
+
+@episode.command("write-tags")
+@click.argument("episode_key", metavar="EPISODE")
+@click.option("--show", "show_slug", required=True, help="The show's slug.")
+@settings_flags(*COMMON)
+def write_tags(episode_key: str, show_slug: str, **flags: Any) -> None:
+    """Write what is said of an episode (its slug or id) into its audio, also when it is out.
+
+    Then it has a new address, and apps may load it again. The upload is kept.
+
+    Example: podhost episode write-tags low-water --show tide-tables
+    """
+    from podhost.commands import write_episode_tags as run
+
+    with opened(flags) as instance:
+        answer = run(instance, show_slug, episode_key)
+    click.echo(f"{answer.title!r} is {answer.status}: {answer.enclosure_url}")
+    _print_warnings(answer.warnings)
 
 
 @podhost.command()

@@ -16,7 +16,13 @@ from podhost.artwork import add_artwork
 from podhost.audio import prepare_audio_file
 from podhost.backup import BackupReport
 from podhost.config import Settings
-from podhost.episodes import EpisodeInput, create_episode, episode_problems, list_episodes
+from podhost.episodes import (
+    EpisodeInput,
+    create_episode,
+    episode_problems,
+    get_episode,
+    list_episodes,
+)
 from podhost.errors import Invalid
 from podhost.exports import Exported, export_show
 from podhost.feeds import find_snapshot, render_show, snapshot_body
@@ -38,6 +44,7 @@ from podhost.publishing import publish_episode
 from podhost.restore import restore
 from podhost.shows import ShowInput, create_show, get_show, list_shows, set_show_artwork
 from podhost.startup import check_data_folder
+from podhost.tagging import request_tags
 
 Say = Callable[[str], None]
 
@@ -106,10 +113,24 @@ def add_episode(
             episode = create_episode(session, show, episode_input, prepared, now=instance.now())
             if (publish_now or moment is not None) and not episode_problems(episode):
                 publish_episode(session, episode, now=instance.now(), at=moment)
-            answer = episode_answer(show, episode, instance.base_url, warnings=[*prepared.warnings])
         intake.take_back()
     worker.run_due_jobs(instance)
-    return answer
+    with instance.database.read() as session:
+        episode = get_episode(session, get_show(session, show_slug), episode.id)
+        return episode_answer(
+            episode.show, episode, instance.base_url, warnings=[*prepared.warnings]
+        )
+
+
+def write_episode_tags(instance: Instance, show_slug: str, key: str) -> EpisodeAnswer:
+    """Write what is said of an episode into its audio. Raises NotFound, Gone or Invalid."""
+    with instance.database.write() as session:
+        episode = get_episode(session, get_show(session, show_slug, lock=True), key)
+        request_tags(session, episode, now=instance.now())
+    worker.run_due_jobs(instance)
+    with instance.database.read() as session:
+        episode = get_episode(session, get_show(session, show_slug), episode.id)
+        return episode_answer(episode.show, episode, instance.base_url)
 
 
 def all_episodes(instance: Instance, show_slug: str) -> list[EpisodeAnswer]:

@@ -309,7 +309,7 @@ def row_warnings(
     """The same for rows that were read as columns."""
     warnings = _audio_problems(audio)
     if audio is not None:
-        warnings += audio.warnings
+        warnings += [*audio.warnings, *filter(None, (audio.tagging_problem,))]
     if episode.tags:
         duration_ms = audio.duration_ms if audio is not None else None
         warnings += episode_tag_warnings(episode.tags, episode.number, duration_ms)

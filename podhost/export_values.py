@@ -14,6 +14,7 @@ from podhost.formats.folder_addresses import (
     MOST_EARLIER,
     MOST_OLD_SLUGS,
     KeptEpisode,
+    KeptOriginal,
     KeptRevision,
 )
 from podhost.formats.folder_fields import WrongError, read_slug
@@ -51,6 +52,7 @@ def show_file(show: Show, credits: Sequence[Credit], pictures: Mapping[str, str]
         complete=show.is_complete,
         block=show.is_blocked,
         new_feed_url=show.new_feed_url,
+        write_tags=show.write_tags,
         people=tuple(_person(credit, pictures) for credit in credits),
         tags=show.tags or {},
     )
@@ -97,6 +99,7 @@ def kept_episode(
     revisions: Sequence[Audio],
     old_slugs: Sequence[str],
     transcripts: Mapping[str, Mapping[str, str]],
+    original: KeptOriginal | None = None,
 ) -> KeptEpisode:
     """What addresses.json is to say of an episode; `revisions` are all of its audio."""
     current = episode.audio
@@ -104,6 +107,7 @@ def kept_episode(
         id=episode.id,
         slug=episode.slug,
         audio=_revision(current) if current is not None else None,
+        original=original,
         earlier=tuple(_revision(audio) for audio in revisions if audio.replaced_at is not None)[
             -MOST_EARLIER:
         ],

@@ -39,6 +39,7 @@ from podhost.formats.folder_addresses import (
     MOST_OLD_SLUGS,
     Addresses,
     KeptEpisode,
+    KeptOriginal,
     KeptPicture,
     render_addresses,
 )
@@ -63,6 +64,7 @@ from podhost.storage import Storage, disk_errors, lock_named, sync_folder
 FEED_FILE = "feed.xml"
 REPORT_FILE = "report.json"
 _FOLDER_OF_PEOPLE = "guests"
+_FOLDER_OF_ORIGINALS = "originals"
 
 Progress = Callable[[int, int], None]
 
@@ -263,6 +265,7 @@ class _Writing:
 
     def _write_episode(self, stem: str, episode: Episode, with_audio: bool) -> None:
         audio = self._copy_audio(stem, episode) if with_audio else None
+        original = self._copy_original(stem, episode) if audio is not None else None
         transcripts = self._copy_transcripts(stem, episode)
         if episode.artwork is not None:
             self._copy_picture(episode.artwork, f"{stem}.jpg", f"The artwork of {stem}")
@@ -283,6 +286,7 @@ class _Writing:
             self.loaded.revisions[episode.id],
             self.loaded.episode_slugs[episode.id],
             transcripts,
+            original,
         )
         self.exported.episodes.append(
             ExportedEpisode(
@@ -301,6 +305,20 @@ class _Writing:
             return None
         name = f"{stem}.{audio.extension}"
         return self._copy(audio.storage_key, name, f"The audio of {stem}", audio.sha256)
+
+    def _copy_original(self, stem: str, episode: Episode) -> KeptOriginal | None:
+        """The file as it was uploaded, where what is published is a copy with tags."""
+        audio = episode.audio
+        revisions = self.loaded.revisions[episode.id]
+        found = next((row for row in revisions if audio and row.id == audio.original_id), None)
+        if audio is None or found is None:
+            return None
+        name = f"{_FOLDER_OF_ORIGINALS}/{stem}.{found.extension}"
+        if not self._copy(found.storage_key, name, f"The upload of {stem}", found.sha256):
+            return None
+        return KeptOriginal(
+            file=name, revision=found.revision, sha256=found.sha256, copy_sha256=audio.sha256
+        )
 
     def _copy_transcripts(self, stem: str, episode: Episode) -> dict[str, dict[str, str]]:
         """Names of the transcripts' files, in order, with the ids of their forms."""

@@ -19,6 +19,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     event,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -162,6 +163,8 @@ class Show(Base):
     is_blocked: Mapped[bool] = mapped_column(default=False)
     is_complete: Mapped[bool] = mapped_column(default=False)
     new_feed_url: Mapped[str | None] = mapped_column(Text)
+    # Whether what is said of an episode is written into its audio before it is published.
+    write_tags: Mapped[bool] = mapped_column(default=False, server_default=false())
     # What formats.feed_tags reads; None where there are none, so that nothing is decoded.
     tags: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     artwork_id: Mapped[str | None] = mapped_column(ForeignKey("artwork.id"))
@@ -292,6 +295,14 @@ class Audio(Base):
     problem: Mapped[str | None] = mapped_column(Text)
     warnings: Mapped[list[Any]]
     tags: Mapped[dict[str, Any]]
+    # The revision with the file as it was uploaded, where this one is a copy with tags written into
+    # it. No foreign key: a backup puts rows back in any order.
+    original_id: Mapped[str | None] = mapped_column(String(16))
+    original_sha256: Mapped[str | None] = mapped_column(String(64))
+    # Of the values that were written; "" when they were written elsewhere.
+    tags_fingerprint: Mapped[str | None] = mapped_column(String(64))
+    # Why they could not be written, as a sentence.
+    tagging_problem: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
     replaced_at: Mapped[datetime | None]
     # The bytes are gone; the address redirects to the current revision.

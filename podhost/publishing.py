@@ -15,6 +15,7 @@ from podhost.errors import Conflict, Invalid
 from podhost.fields import UNUSUAL_YEAR, is_usual_year
 from podhost.jobs import enqueue
 from podhost.models import Episode
+from podhost.tagging import WRITE_TAGS, wants_tags
 
 PUBLISH_EPISODE = "publish_episode"
 
@@ -27,6 +28,8 @@ def publish_episode(
     What was published before keeps its date; only what was withdrawn can get another one by
     naming it. Raises Invalid with what is missing or wrong, Conflict for another time of what is
     out.
+
+    Where tags are to be written into the audio first, the episode is scheduled until they are.
     """
     _require_publishable(episode)
     if at is not None and not is_usual_year(at):
@@ -42,6 +45,10 @@ def publish_episode(
     if at is not None and at > now:
         episode.status, episode.published_at = "scheduled", at
         enqueue(session, PUBLISH_EPISODE, episode.id, now=now, run_at=at)
+    elif wants_tags(episode):
+        # Out as soon as the job is done, so that no listener gets two files.
+        episode.status, episode.published_at = "scheduled", at or now
+        enqueue(session, WRITE_TAGS, episode.id, now=now, run_at=now)
     else:
         was_out = episode.status == "withdrawn" and episode.published_at is not None
         if not was_out or at is not None:
@@ -50,11 +57,20 @@ def publish_episode(
     touch_episode(session, episode, now=now)
 
 
-def publish_due_episode(session: Session, episode: Episode, *, now: datetime) -> bool:
-    """Publish a scheduled episode whose time has come; False when it is not due (any more)."""
+def publish_due_episode(
+    session: Session, episode: Episode, *, now: datetime, with_tags: bool = False
+) -> bool:
+    """Publish a scheduled episode whose time has come; False when it is not due (any more).
+
+    It is not published either where tags are to be written into its audio first, which is enqueued;
+    `with_tags` says that this was tried.
+    """
     if episode.status != "scheduled" or episode.deleted_at is not None:
         return False
     if episode.published_at is None or episode.published_at > now:
+        return False
+    if not with_tags and wants_tags(episode):
+        enqueue(session, WRITE_TAGS, episode.id, now=now, run_at=now)
         return False
     episode.published_at = _free_second(session, episode, episode.published_at)
     episode.status = "published"

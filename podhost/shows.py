@@ -68,6 +68,7 @@ class ShowInput(ShowTagsInput, kw_only=True, rename={"show_type": "type"}):
     blocked: bool | UnsetType = UNSET
     complete: bool | UnsetType = UNSET
     new_feed_url: str | UnsetType | None = UNSET
+    write_tags: bool | UnsetType = UNSET
     people: list[CreditInput] | UnsetType = UNSET
 
 
@@ -104,6 +105,7 @@ _READERS: dict[str, tuple[str, fields.Reader]] = {
     "blocked": ("is_blocked", fields.as_given),
     "complete": ("is_complete", fields.as_given),
     "new_feed_url": ("new_feed_url", fields.web_url),
+    "write_tags": ("write_tags", fields.as_given),
     **{name: (f"tags.{name}", partial(read_show_tag, name)) for name in SHOW_TAGS},
 }
 
@@ -128,6 +130,7 @@ def create_show(session: Session, given: ShowInput, *, base_url: str, now: datet
         is_locked=True,
         is_blocked=False,
         is_complete=False,
+        write_tags=False,
         version=0,
         created_at=now,
         changed_at=now,

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import and_, delete, or_, select
+from sqlalchemy import Select, and_, delete, or_, select
 from sqlalchemy.orm import Session
 
 from podhost.audio import INCOMING
@@ -38,6 +38,7 @@ from podhost.models import (
 from podhost.publishing import PUBLISH_EPISODE
 from podhost.shows import RENDER_SHOW
 from podhost.storage import Storage
+from podhost.tagging import WRITE_TAGS
 
 CLEAN_UP_EVERY = timedelta(hours=1)
 # Counted from the last try of work that gave up.
@@ -53,7 +54,7 @@ _DATABASE_ID = "database_id"
 log = logging.getLogger(__name__)
 
 # How the folders of files in hand begin.
-TEMPORARY_FOLDERS = ("podhost-probe-", "podhost-artwork-", "podhost-upload-")
+TEMPORARY_FOLDERS = ("podhost-probe-", "podhost-artwork-", "podhost-upload-", "podhost-tags-")
 # An upload stores its file before its row is written; until then the object has no row.
 ORPHAN_AGE = timedelta(hours=24)
 # Apps hold the old address for a while, and go on with broken-off downloads.
@@ -83,7 +84,12 @@ def enqueue_missed(database: Database, site: Site, *, compare_site: bool, now: d
         jobs = select(Job.kind, Job.key).where(is_in_hand)
         known = {(kind, key) for kind, key in session.execute(jobs)}
         missed = [(RENDER_SHOW, show_id) for show_id in _stale(session, site, compare_site)]
-        missed += [(PUBLISH_EPISODE, episode_id) for episode_id in _due(session, now)]
+        missed += [
+            (PUBLISH_EPISODE, episode_id)
+            for episode_id in _due(session, now)
+            # It is published when its tags are written.
+            if (WRITE_TAGS, episode_id) not in known
+        ]
         missed = [work for work in missed if work not in known]
     for kind, key in missed:
         # Each by itself: who holds several of these rows could wait in a circle with others.
@@ -329,11 +335,19 @@ def _used_artwork(session: Session, ids: Sequence[str] | None = None) -> set[str
     return used
 
 
+def _originals() -> Select[str | None]:
+    """The files as they were uploaded of what is served now with tags written into it."""
+    is_current = Audio.replaced_at.is_(None)
+    return select(Audio.original_id).where(Audio.original_id.is_not(None), is_current)
+
+
 def _purge_replaced_audio(database: Database, storage: Storage, now: datetime) -> None:
     with database.read() as session:
         old = session.execute(
             select(Audio.id, Audio.storage_key, Audio.episode_id).where(
-                Audio.replaced_at < now - REPLACED_AUDIO_KEPT, Audio.purged_at.is_(None)
+                Audio.replaced_at < now - REPLACED_AUDIO_KEPT,
+                Audio.purged_at.is_(None),
+                Audio.id.not_in(_originals()),
             )
         ).all()
     for audio_id, storage_key, episode_id in old:

@@ -17,7 +17,7 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
-from podhost import edge, edge_walk, hubs, jobs, sweep
+from podhost import edge, edge_walk, hubs, jobs, sweep, tagging
 from podhost.artwork import add_artwork, discard_artwork, prepare_placeholder
 from podhost.errors import PodhostError, Unavailable
 from podhost.feed_formats import FORMATS, RSS
@@ -90,14 +90,25 @@ def _ensure_artwork(instance: Instance, show_id: str) -> None:
     discard_artwork(instance.storage, prepared)
 
 
-def _publish(instance: Instance, episode_id: str) -> None:
+def _write_tags(instance: Instance, episode_id: str) -> None:
+    tagging.tag_episode(
+        instance.database,
+        instance.storage,
+        episode_id,
+        base_url=instance.base_url,
+        now=instance.now,
+    )
+    _publish(instance, episode_id, with_tags=True)
+
+
+def _publish(instance: Instance, episode_id: str, *, with_tags: bool = False) -> None:
     with instance.database.write() as session:
         episode = session.get(Episode, episode_id)
         if episode is None:
             return
         lock_show(session, episode.show_id)
         session.refresh(episode)
-        publish_due_episode(session, episode, now=instance.now())
+        publish_due_episode(session, episode, now=instance.now(), with_tags=with_tags)
 
 
 Jobs = Mapping[str, Callable[[Instance, str], None]]
@@ -110,11 +121,18 @@ JOBS: Jobs = {
 }
 # Done while none of the others is due: there may be thousands of them at once.
 LATER_JOBS = edge.LATER_JOBS
+# Done beside the others: a file of hours takes a while.
+TAG_JOBS: Jobs = {tagging.WRITE_TAGS: _write_tags}
 
 
 def run_next_job(instance: Instance, *, owner: str) -> bool:
     """Do one job that is due; False when there is none. A failure is kept with the job."""
     return _run_next(instance, (JOBS, LATER_JOBS), owner)
+
+
+def run_next_tagging(instance: Instance, *, owner: str) -> bool:
+    """Write the tags of one episode into its audio; False when there is none to do."""
+    return _run_next(instance, (TAG_JOBS,), owner)
 
 
 def run_next_ping(instance: Instance, fetcher: Fetcher, *, owner: str) -> bool:
@@ -171,7 +189,7 @@ def run_due_jobs(instance: Instance) -> int:
     count = 0
     while True:
         edge.enqueue_changed(instance)
-        if not run_next_job(instance, owner=owner):
+        if not (run_next_job(instance, owner=owner) or run_next_tagging(instance, owner=owner)):
             return count
         count += 1
 
@@ -231,8 +249,23 @@ def run_worker(
         target=_tell_hubs, args=(instance, stop, longest_wait_seconds), name="hubs", daemon=True
     )
     pings.start()
+    taggings = threading.Thread(
+        target=_work,
+        args=(
+            partial(run_next_tagging, instance, owner=worker_name()),
+            stop,
+            IDLE_SECONDS,
+            longest_wait_seconds,
+            "no tags can be written into audio; that is tried again",
+        ),
+        name="tags",
+        daemon=True,
+    )
+    taggings.start()
     complaint = "the worker cannot work; it tries again"
     _work(do_one, stop, IDLE_SECONDS, longest_wait_seconds, complaint)
+    # What is broken off there is done by the next worker.
+    taggings.join(_LAST_PING_SECONDS)
     pings.join(_LAST_PING_SECONDS)
 
 

@@ -44,7 +44,7 @@ HOMES = {
     "starlette": {"web", "app"},
     "boto3": {"storage.s3", "storage.s3_clients"},
     "botocore": {"storage.s3", "storage.s3_clients", "storage.s3_answers"},
-    "mutagen": {"formats.probe", "formats.tags"},
+    "mutagen": {"formats.probe", "formats.tags", "formats.id3_writing", "formats.mp4_writing"},
     "av": {"formats.probe", "formats.tags"},
     # Whatever else reads an address that somebody gave would have no guard.
     "httpcore": {"fetching", "guarded_connections"},

@@ -66,6 +66,7 @@ show_rows = st.builds(
     is_blocked=st.booleans(),
     is_complete=st.booleans(),
     new_feed_url=links.map(fields.web_url),
+    write_tags=st.booleans(),
 )
 episode_rows = st.builds(
     Episode,

@@ -375,7 +375,7 @@ CARRIED = {
         *("slug", "title", "description", "link", "language", "author", "copyright"),
         *("owner_name", "owner_email", "explicit", "show_type", "categories", "time_zone"),
         *("podcast_guid", "medium", "is_locked", "is_blocked", "is_complete", "new_feed_url"),
-        *("artwork_id", "changed_at", "tags"),
+        *("artwork_id", "changed_at", "tags", "write_tags"),
     },
     "episodes": {
         *("id", "guid", "slug", "title", "notes", "author", "link", "status", "published_at"),
@@ -389,3 +389,40 @@ CARRIED = {
 def test_every_column_is_carried_or_known_to_be_left(table: Any) -> None:
     names = {column.name for column in table.columns}
     assert names == CARRIED[table.name] | LEFT_BEHIND[table.name], "a new column: carry it"
+
+
+@ON_ONE_ENGINE
+def test_a_show_whose_audio_has_tags_written_comes_back_to_the_byte(
+    instance: Instance,
+    elsewhere: Callable[[], Instance],
+    clock: FrozenClock,
+    mp3: Path,
+    tmp_path: Path,
+) -> None:
+    folder = home(tmp_path)
+    text = (folder / "show.toml").read_text()
+    (folder / "show.toml").write_text(f"write_tags = true\n{text}")
+    clock.time = datetime(2026, 10, 1, 9, 5, tzinfo=UTC)
+    publish(instance, folder)
+    out, again = tmp_path / "out", tmp_path / "again"
+    assert export(instance, out).problems == []
+    uploads = {path.read_bytes() for path in folder.glob("*.mp3")}
+    assert {path.read_bytes() for path in (out / "originals").iterdir()} == uploads
+    assert work(instance, out) == [] == work(instance, folder)
+    clock.advance(days=1)
+    other = elsewhere()
+    publish(other, out)
+    assert feed(other) == feed(instance)
+    assert work(other, out) == []
+    # Pictures were made smaller; the uploads are known there too.
+    assert not any("audio" in line or "problem" in line for line in work(other, folder))
+    assert export(other, again).problems == []
+    for path in sorted(out.rglob("*.m*")):
+        assert (again / path.relative_to(out)).read_bytes() == path.read_bytes(), path
+    # Who puts other audio in its place has uploaded something else.
+    second = elsewhere()
+    next(out.glob("001*.mp3")).write_bytes(mp3.read_bytes())
+    publish(second, out)
+    with second.database.read() as session:
+        newest = session.query(Audio).filter(Audio.revision == 3).one()
+        assert newest.original_sha256 == hashlib.sha256(mp3.read_bytes()).hexdigest()

@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from podhost.artwork import add_artwork, find_artwork
-from podhost.audio import PreparedAudio, prepare_audio, received_file
+from podhost.audio import PreparedAudio, is_known_audio, prepare_audio, received_file
 from podhost.chapter_pictures import find_chapter_pictures
 from podhost.db import Database
 from podhost.episodes import (
@@ -39,7 +39,12 @@ from podhost.folders.files import (
     reason,
     rewrite,
 )
-from podhost.folders.origins import free_episode_id, free_transcript_ids, restore_episode
+from podhost.folders.origins import (
+    find_original,
+    free_episode_id,
+    free_transcript_ids,
+    restore_episode,
+)
 from podhost.folders.pictures import Picture, add_picture, prepare_picture, prepare_pictures
 from podhost.folders.plan import EpisodePlan
 from podhost.folders.rows import stable_guid
@@ -78,6 +83,8 @@ class Prepared:
     plan: EpisodePlan
     intake: Intake
     audio: PreparedAudio | None
+    # The upload, of which the audio is a copy with tags that was made elsewhere.
+    original: PreparedAudio | None
     artwork: Picture | None
     pictures: Mapping[str, Picture]
     transcripts: list[PreparedTranscript] | None
@@ -112,6 +119,7 @@ def prepare_episode(
                 plan=plan,
                 intake=intake,
                 audio=audio,
+                original=_prepare_original(storage, intake, plan, audio),
                 artwork=prepare_picture(
                     database, intake, files.artwork, is_square=True, kept=kept_pictures
                 )
@@ -174,6 +182,34 @@ def _prepare_audio(storage: Storage, intake: Intake, plan: EpisodePlan) -> Prepa
     file = plan.files.audio
     if file is None or not _is_part(plan, "audio"):
         return None
+    return _stored(
+        storage,
+        intake,
+        file,
+        with_artwork=plan.files.artwork is None and (plan.kept is None or plan.kept.has_artwork),
+        with_chapter_pictures=plan.files.chapters is None,
+    )
+
+
+def _prepare_original(
+    storage: Storage, intake: Intake, plan: EpisodePlan, audio: PreparedAudio | None
+) -> PreparedAudio | None:
+    if audio is None or not plan.is_new or plan.files.audio is None:
+        return None
+    file = find_original(plan.files.audio.root, plan.kept, audio.sha256)
+    if file is None:
+        return None
+    return _stored(storage, intake, file, with_artwork=False, with_chapter_pictures=False)
+
+
+def _stored(
+    storage: Storage,
+    intake: Intake,
+    file: FolderFile,
+    *,
+    with_artwork: bool,
+    with_chapter_pictures: bool,
+) -> PreparedAudio:
     # A copy, which nobody changes while it is probed and stored; the storage takes it over.
     with received_file(storage) as path:
         sha256 = copy_to(file, path)
@@ -184,9 +220,8 @@ def _prepare_audio(storage: Storage, intake: Intake, plan: EpisodePlan) -> Prepa
                 file_name=shown(file.name),
                 sha256=sha256,
                 give_up=True,
-                with_artwork=plan.files.artwork is None
-                and (plan.kept is None or plan.kept.has_artwork),
-                with_chapter_pictures=plan.files.chapters is None,
+                with_artwork=with_artwork,
+                with_chapter_pictures=with_chapter_pictures,
             )
         )
 
@@ -311,7 +346,8 @@ class _Writing:
             episode_id=free_episode_id(self.session, kept),
         )
         if kept is not None:
-            restore_episode(self.session, self.show, row, kept)
+            original = self.prepared.original
+            restore_episode(self.session, self.show, row, kept, original, now=self.now)
         return row
 
     def _changed(self) -> Episode:
@@ -325,7 +361,7 @@ class _Writing:
         if "people" in plan.changes:
             given.guests, given.people = self._credits()
         audio = self.prepared.audio
-        if audio is not None and (row.audio is None or row.audio.sha256 != audio.sha256):
+        if audio is not None and not is_known_audio(row.audio, audio.sha256):
             # Otherwise another run was faster; the same sound again would only get a new URL.
             replace_audio(self.session, row, audio, now=self.now)
         # After the audio, inside of which the soundbites must lie.

@@ -7,14 +7,16 @@ first time; nothing that is there already is changed by it.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from podhost.audio import PreparedAudio, add_original
 from podhost.db import Database, new_id
 from podhost.errors import Invalid
 from podhost.folders.contents import EpisodeFiles
-from podhost.folders.files import FolderFile, sha256_of
+from podhost.folders.files import FolderFile, find_file, sha256_of
 from podhost.folders.pictures import add_picture, prepare_picture
 from podhost.folders.plan import EpisodePlan
 from podhost.formats.folder_addresses import Addresses, KeptEpisode, KeptPicture, KeptRevision
@@ -22,6 +24,7 @@ from podhost.intake import Intake
 from podhost.models import Audio, Episode, EpisodeSlug, Show, ShowSlug, Transcript
 from podhost.shows import RESERVED_SLUGS, find_show
 from podhost.storage import Storage
+from podhost.tagging import TAGGED_ELSEWHERE
 
 
 def free_episode_id(session: Session, kept: KeptEpisode | None) -> str | None:
@@ -45,6 +48,19 @@ def free_transcript_ids(
     return {extension: found for extension, found in wanted.items() if found not in taken}
 
 
+def find_original(root: Path, kept: KeptEpisode | None, copy_sha256: str) -> FolderFile | None:
+    """The upload of an episode's audio in its folder, where it is the one that was written there
+    and the audio is still the copy made of it."""
+    if kept is None or kept.original is None or kept.original.copy_sha256 != copy_sha256:
+        return None
+    try:
+        file = find_file(root, kept.original.file)
+        return file if sha256_of(file) == kept.original.sha256 else None
+    except (Invalid, ValueError):
+        # What a stranger wrote there may be no name at all.
+        return None
+
+
 def restore_show(session: Session, show: Show, kept: Addresses, *, now: datetime) -> None:
     """Give a new show the slugs that it once had, and its feed the date that it had."""
     for slug in kept.old_slugs:
@@ -55,8 +71,19 @@ def restore_show(session: Session, show: Show, kept: Addresses, *, now: datetime
         show.changed_at = kept.changed_at
 
 
-def restore_episode(session: Session, show: Show, episode: Episode, kept: KeptEpisode) -> None:
-    """Give a new episode the slugs that it had, and its audio the address."""
+def restore_episode(
+    session: Session,
+    show: Show,
+    episode: Episode,
+    kept: KeptEpisode,
+    original: PreparedAudio | None,
+    *,
+    now: datetime,
+) -> None:
+    """Give a new episode the slugs that it had, and its audio the address.
+
+    `original` is the upload, stored, where its audio is a copy with tags.
+    """
     if episode.slug != kept.slug and _is_free(session, show, kept.slug):
         episode.slug = kept.slug
         session.flush()
@@ -70,6 +97,12 @@ def restore_episode(session: Session, show: Show, episode: Episode, kept: KeptEp
     audio.revision, audio.url_name = kept.audio.revision, kept.audio.name
     session.flush()
     revisions = {audio.revision}
+    if kept.original is not None and kept.original.copy_sha256 == audio.sha256:
+        # Written once more, it would have another address.
+        audio.tags_fingerprint = TAGGED_ELSEWHERE
+        if original is not None and kept.original.revision < audio.revision:
+            revisions.add(kept.original.revision)
+            add_original(session, episode, original, revision=kept.original.revision, now=now)
     for earlier in kept.earlier:
         if earlier.revision < audio.revision and earlier.revision not in revisions:
             revisions.add(earlier.revision)

@@ -27,7 +27,7 @@ from podhost.folders.files import (
     reason,
     sha256_of,
 )
-from podhost.folders.rows import FolderRows
+from podhost.folders.rows import FolderRows, is_same_audio
 from podhost.folders.values import (
     StatusStep,
     credits_of,
@@ -341,11 +341,7 @@ class _Planner:
     def _has_new_audio(self, files: EpisodeFiles, row: Episode) -> bool:
         if files.audio is None:
             return False
-        is_same = (
-            row.audio is not None
-            and row.audio.size_bytes == files.audio.size_bytes
-            and row.audio.sha256 == sha256_of(files.audio)
-        )
+        is_same = is_same_audio(row.audio, files.audio)
         if not is_same:
             _check_audio(files.audio)
         return not is_same

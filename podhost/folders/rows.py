@@ -11,12 +11,13 @@ from contextlib import suppress
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
+from podhost.audio import is_known_audio
 from podhost.errors import Invalid
 from podhost.folders.contents import SHOW_FILE, EpisodeFiles, ShowFolder
-from podhost.folders.files import find_file, read_bytes, sha256_of
+from podhost.folders.files import FolderFile, find_file, read_bytes, sha256_of
 from podhost.folders.values import show_slug
 from podhost.formats.front_matter import MAX_FILE_BYTES
-from podhost.models import Artwork, Chapter, Credit, Episode, EpisodeSlug, Show
+from podhost.models import Artwork, Audio, Chapter, Credit, Episode, EpisodeSlug, Show
 from podhost.shows import find_show
 
 _QUERIED = 500
@@ -167,15 +168,17 @@ class FolderRows:
         # A text whose guid was taken out, or that was deleted: the same sound in a show of which
         # no file knows is that episode, not a second one.
         return next(
-            (
-                row
-                for row in unclaimed.values()
-                if row.audio is not None
-                and row.audio.size_bytes == files.audio.size_bytes
-                and row.audio.sha256 == sha256_of(files.audio)
-            ),
+            (row for row in unclaimed.values() if is_same_audio(row.audio, files.audio)),
             None,
         )
+
+
+def is_same_audio(audio: Audio | None, file: FolderFile) -> bool:
+    """Whether the file is what the revision holds, or what it was made of. Raises Invalid."""
+    if audio is None or (audio.original_id is None and audio.size_bytes != file.size_bytes):
+        # Then nothing needs to be read.
+        return False
+    return is_known_audio(audio, sha256_of(file))
 
 
 def _parts(values: Sequence[str]) -> Iterator[Sequence[str]]:

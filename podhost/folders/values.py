@@ -50,6 +50,7 @@ def show_input(show: ShowFile) -> ShowInput:
         blocked=show.block,
         complete=show.complete,
         new_feed_url=show.new_feed_url,
+        write_tags=show.write_tags,
         **tags,
     )
 

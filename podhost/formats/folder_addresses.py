@@ -43,6 +43,16 @@ class KeptRevision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     replaced_at: Moment | None = None
 
 
+class KeptOriginal(msgspec.Struct, frozen=True, kw_only=True):
+    """The upload of which the audio is a copy with tags: its file in the folder, its number, its
+    hash and that of the copy."""
+
+    file: Annotated[str, Meta(max_length=1_000)]
+    revision: Number
+    sha256: Sha256
+    copy_sha256: Sha256
+
+
 class KeptEpisode(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of one episode. `transcripts` has, for the name of a file, the id of each form of it by its
     extension; `earlier` are replaced revisions, whose addresses lead to the current one."""
@@ -50,6 +60,7 @@ class KeptEpisode(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     id: Id
     slug: Slug
     audio: KeptRevision | None = None
+    original: KeptOriginal | None = None
     earlier: Annotated[tuple[KeptRevision, ...], Meta(max_length=MOST_EARLIER)] = ()
     old_slugs: OldSlugs = ()
     transcripts: dict[str, dict[Extension, Id]] = {}

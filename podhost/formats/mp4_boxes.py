@@ -104,13 +104,13 @@ def read_movie(file: BinaryIO, size_bytes: int) -> Movie:
     Raises Invalid when a box runs past the end of the file, when there is no index (`moov`) or
     when boxes are nested deeper than DEEPEST_BOX.
     """
-    top = list(_boxes(file, 0, size_bytes, strict=True))
+    top = list(list_boxes(file, 0, size_bytes, strict=True))
     _check_depth(file, top)
     movie = Movie()
     moov = None
     for box in top:
         if box.kind == b"ftyp":
-            movie.brand = _payload(file, box, 4)
+            movie.brand = box_payload(file, box, 4)
         elif box.kind == b"mdat" and not movie.header_bytes:
             movie.header_bytes = box.start
         elif box.kind == b"moof":
@@ -124,7 +124,7 @@ def read_movie(file: BinaryIO, size_bytes: int) -> Movie:
     return movie
 
 
-def _boxes(file: BinaryIO, start: int, end: int, *, strict: bool = False) -> Iterator[Box]:
+def list_boxes(file: BinaryIO, start: int, end: int, *, strict: bool = False) -> Iterator[Box]:
     """The boxes between two positions; stops at one that exceeds its parent.
 
     With `strict`, a box that runs past `end` or is no box raises Invalid instead.
@@ -153,14 +153,15 @@ def _boxes(file: BinaryIO, start: int, end: int, *, strict: bool = False) -> Ite
     raise Invalid(TOO_DEEP)
 
 
-def _children(file: BinaryIO, box: Box) -> Iterator[Box]:
+def child_boxes(file: BinaryIO, box: Box) -> Iterator[Box]:
+    """The boxes inside a container."""
     start = box.start
     if box.kind == b"meta":
         # ISO gives it a version field before its boxes, QuickTime does not.
         file.seek(start)
         is_full = file.read(8)[4:8] != b"hdlr"
         start += 4 if is_full else 0
-    return _boxes(file, start, box.end)
+    return list_boxes(file, start, box.end)
 
 
 def _check_depth(file: BinaryIO, top: list[Box]) -> None:
@@ -176,34 +177,35 @@ def _check_depth(file: BinaryIO, top: list[Box]) -> None:
         if len(open_levels) > DEEPEST_BOX or count > MOST_BOXES:
             raise Invalid(TOO_DEEP)
         if box.kind in CONTAINERS:
-            open_levels.append(_children(file, box))
+            open_levels.append(child_boxes(file, box))
 
 
-def _payload(file: BinaryIO, box: Box, most: int = TABLE_BYTES) -> bytes:
+def box_payload(file: BinaryIO, box: Box, most: int = TABLE_BYTES) -> bytes:
+    """What is in a box, up to `most` bytes."""
     file.seek(box.start)
     return file.read(min(most, box.end - box.start))
 
 
-def _find(file: BinaryIO, box: Box, *path: bytes) -> Box | None:
+def find_box(file: BinaryIO, box: Box, *path: bytes) -> Box | None:
     """The first box along a path of types below `box`."""
     found: Box | None = box
     for kind in path:
         if found is None:
             return None
-        found = next((child for child in _children(file, found) if child.kind == kind), None)
+        found = next((child for child in child_boxes(file, found) if child.kind == kind), None)
     return found
 
 
 def _read_moov(file: BinaryIO, moov: Box, movie: Movie) -> None:
-    for box in _children(file, moov):
+    for box in child_boxes(file, moov):
         if box.kind == b"trak":
             movie.tracks.append(_read_track(file, box))
         elif box.kind == b"mvex":
             movie.is_fragmented = True
         elif box.kind == b"udta":
-            chpl = _find(file, box, b"chpl")
+            chpl = find_box(file, box, b"chpl")
             if chpl is not None:
-                movie.nero_chapters = _nero_chapters(_payload(file, chpl))
+                movie.nero_chapters = _nero_chapters(box_payload(file, chpl))
     movie.quicktime_chapters = _quicktime_chapters(file, movie)
 
 
@@ -214,24 +216,24 @@ def _number(data: bytes, at: int, size: int = 4) -> int:
 
 def _read_track(file: BinaryIO, trak: Box) -> Track:
     track = Track()
-    if (tkhd := _find(file, trak, b"tkhd")) is not None:
-        data = _payload(file, tkhd, 32)
+    if (tkhd := find_box(file, trak, b"tkhd")) is not None:
+        data = box_payload(file, tkhd, 32)
         track.track_id = _number(data, 20 if data[:1] == b"\x01" else 12)
-    if (mdhd := _find(file, trak, b"mdia", b"mdhd")) is not None:
-        data = _payload(file, mdhd, 32)
+    if (mdhd := find_box(file, trak, b"mdia", b"mdhd")) is not None:
+        data = box_payload(file, mdhd, 32)
         is_long = data[:1] == b"\x01"
         track.timescale = _number(data, 20 if is_long else 12)
         track.duration_units = _number(data, 24, 8) if is_long else _number(data, 16)
-    if (hdlr := _find(file, trak, b"mdia", b"hdlr")) is not None:
-        track.handler = _payload(file, hdlr, 12)[8:12]
-    if (chap := _find(file, trak, b"tref", b"chap")) is not None:
-        data = _payload(file, chap, 64)
+    if (hdlr := find_box(file, trak, b"mdia", b"hdlr")) is not None:
+        track.handler = box_payload(file, hdlr, 12)[8:12]
+    if (chap := find_box(file, trak, b"tref", b"chap")) is not None:
+        data = box_payload(file, chap, 64)
         track.chapter_track_ids = [_number(data, at) for at in range(0, len(data) - 3, 4)]
-    track.sample_table = _find(file, trak, b"mdia", b"minf", b"stbl")
+    track.sample_table = find_box(file, trak, b"mdia", b"minf", b"stbl")
     if track.sample_table is not None:
-        stsd = _find(file, track.sample_table, b"stsd")
+        stsd = find_box(file, track.sample_table, b"stsd")
         # version and flags, number of entries, size of the first entry, its type
-        track.codec = _payload(file, stsd, 16)[12:16] if stsd is not None else b""
+        track.codec = box_payload(file, stsd, 16)[12:16] if stsd is not None else b""
     return track
 
 
@@ -266,8 +268,8 @@ def _text_samples(file: BinaryIO, track: Track) -> list[Mp4Chapter]:
     if track.sample_table is None or not track.timescale:
         return []
     tables: dict[bytes, bytes] = {}
-    for box in _children(file, track.sample_table):
-        tables.setdefault(box.kind, _payload(file, box))
+    for box in child_boxes(file, track.sample_table):
+        tables.setdefault(box.kind, box_payload(file, box))
     sizes = _sample_sizes(tables.get(b"stsz", b""))
     starts = _sample_starts(tables.get(b"stts", b""))
     places = _sample_places(tables, sizes)

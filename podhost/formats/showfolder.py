@@ -88,6 +88,7 @@ class ShowFile(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool = False
     block: bool = False
     new_feed_url: str | None = None
+    write_tags: bool = False
     people: tuple[PersonEntry, ...] = ()
     tags: Mapping[str, Any] = {}
 
@@ -336,6 +337,7 @@ _SHOW: dict[str, Reader] = {
     "complete": fields.read_truth,
     "block": fields.read_truth,
     "new_feed_url": fields.read_url,
+    "write_tags": fields.read_truth,
     "people": fields.list_of(_person("host")),
     **{name: _tag(name, read_show_tag) for name in SHOW_TAGS},
 }

@@ -38,6 +38,7 @@ _SHOW_NAMES = {
     "complete": "complete",
     "block": "block",
     "new_feed_url": "new_feed_url",
+    "write_tags": "write_tags",
 }
 _EPISODE_NAMES = {
     "title": "title",

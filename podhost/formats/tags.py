@@ -115,7 +115,9 @@ class _NoChapters:
         pass
 
 
-class _Mp4(mp4.MP4):
+class Mp4File(mp4.MP4):
+    """An MP4 file whose chapters are left alone."""
+
     MP4Chapters = _NoChapters  # type: ignore[assignment]  # all that load() does is call it
 
 
@@ -280,7 +282,7 @@ def read_mp4_tags(path: Path, findings: Findings) -> None:
 
 
 def _read_mp4_file(path: Path, findings: Findings) -> None:
-    parsed: Any = _Mp4(path)
+    parsed: Any = Mp4File(path)
     findings.claimed_ms = round(parsed.info.length * 1000)
     if parsed.tags is not None:
         _read_mp4(parsed.tags, findings)
@@ -297,7 +299,6 @@ _WITH_ID3_CHUNK = {"wav": wave.WAVE, "aiff": aiff.AIFF}
 
 def read_other_tags(path: Path, kind: str, findings: Findings) -> None:
     """Vorbis comments of Ogg and FLAC files, ID3 chunks of WAV and AIFF files."""
-
     _reading(_read_other_file, path, kind, findings=findings)
 
 

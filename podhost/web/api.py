@@ -242,6 +242,14 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=EpisodeAnswer,
     ),
     Operation(
+        method="POST",
+        path=_EPISODE + "/write-tags",
+        handler=episodes.post_write_tags,
+        summary="Write what is said of the episode into its audio, which gets a new URL.",
+        answer=EpisodeAnswer,
+        status=202,
+    ),
+    Operation(
         method="PUT",
         path=_EPISODE + "/audio",
         handler=episodes.put_audio,

@@ -40,6 +40,7 @@ from podhost.formats.text import clean_text
 from podhost.intake import Intake, delete_quietly
 from podhost.models import Episode, Show
 from podhost.publishing import delete_episode, publish_episode, withdraw_episode
+from podhost.tagging import request_tags
 from podhost.transcripts import PreparedTranscript, set_transcripts
 from podhost.web.api_shows import artwork_row, next_page, page, prepared_artwork, required_file
 from podhost.web.calls import Call, answer, json_answer, named
@@ -162,6 +163,15 @@ def post_publish(call: Call) -> Response:
         publish_episode(session, episode, now=call.now(), at=at)
         changed = _answer(call, episode)
     return json_answer(changed)
+
+
+def post_write_tags(call: Call) -> Response:
+    """Have tags written into the audio, by the worker; the enclosure gets a new URL then."""
+    with call.instance.database.write() as session:
+        episode = call.episode(session, lock=True)
+        request_tags(session, episode, now=call.now())
+        requested = _answer(call, episode)
+    return json_answer(requested, 202)
 
 
 def post_withdraw(call: Call) -> Response:
