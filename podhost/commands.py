@@ -15,6 +15,7 @@ from podhost.answers import EpisodeAnswer, ShowAnswer, episode_answer, show_answ
 from podhost.artwork import add_artwork
 from podhost.audio import prepare_audio_file
 from podhost.backup import BackupReport
+from podhost.chapters import notes_warnings
 from podhost.config import Settings
 from podhost.episodes import (
     EpisodeInput,
@@ -118,7 +119,10 @@ def add_episode(
     with instance.database.read() as session:
         episode = get_episode(session, get_show(session, show_slug), episode.id)
         return episode_answer(
-            episode.show, episode, instance.base_url, warnings=[*prepared.warnings]
+            episode.show,
+            episode,
+            instance.base_url,
+            warnings=[*prepared.warnings, *notes_warnings(episode)],
         )
 
 

@@ -4,7 +4,7 @@ What is slow (files, probing) is done before, by `audio` and `artwork`; here are
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -19,10 +19,18 @@ from podhost import fields
 from podhost.artwork import add_artwork
 from podhost.audio import PreparedAudio, add_revision
 from podhost.changes import record_change
-from podhost.chapter_pictures import add_chapter_pictures, named_picture, picture_ids
+from podhost.chapters import (
+    ChapterInput,
+    are_in_notes,
+    fit_chapters,
+    follow_notes,
+    read_chapters,
+    set_chapters,
+    set_found_chapters,
+)
 from podhost.db import new_id
 from podhost.errors import Conflict, Gone, Invalid, NotFound
-from podhost.formats.chapters import Chapter, normalise_chapters
+from podhost.formats.chapters import normalise_chapters
 from podhost.formats.feed_tags import (
     EPISODE_TAGS,
     check_soundbites,
@@ -34,22 +42,10 @@ from podhost.formats.tag_rules import LIST_MEDIUMS
 from podhost.formats.tag_values import EpisodeTagsInput
 from podhost.formats.text import LONGEST_GUID, is_guid, slugify
 from podhost.models import Artwork, Audio, Credit, Episode, EpisodeSlug, Show
-from podhost.models import Chapter as ChapterRow
 from podhost.people import CreditInput, set_credits
 from podhost.shows import touch_show
 
 STATUSES = ("draft", "scheduled", "published", "withdrawn")
-
-
-class ChapterInput(msgspec.Struct, kw_only=True):
-    """One chapter as a host gives it; times in seconds, as in JSON chapters."""
-
-    start_seconds: float
-    end_seconds: float | None = None
-    title: str | None = None
-    url: str | None = None
-    image_url: str | None = None
-    hidden: bool = False
 
 
 class EpisodeInput(EpisodeTagsInput, kw_only=True):
@@ -140,7 +136,9 @@ def create_episode(
         if prepared.artwork is not None:
             episode.artwork_id = add_artwork(session, prepared.artwork, now=now).id
         if given.chapters is UNSET:
-            _set_tag_chapters(session, episode, prepared, now=now)
+            set_found_chapters(session, episode, prepared, now=now)
+    elif given.chapters is UNSET:
+        follow_notes(session, episode, now=now)
     _set_parts(session, show, episode, given, now=now)
     session.flush()
     record_change(session, "episode", episode.id, now=now)
@@ -152,8 +150,11 @@ def change_episode(
 ) -> bool:
     """Change what was given; False when everything was so already. The guid never changes.
 
+    Chapters that came from the notes change with them.
+
     Raises Invalid with every wrong field, Conflict when the slug is taken or the guid differs.
     """
+    were_in_notes = given.notes is not UNSET and are_in_notes(episode)
     changed, errors = fields.apply_given(episode, given, _READERS)
     if given.guid is not UNSET and given.guid != episode.guid:
         raise Conflict(
@@ -170,6 +171,8 @@ def change_episode(
     errors.raise_any()
     if "notes" in changed:
         episode.notes_html = render_notes(episode.notes)
+        if were_in_notes and given.chapters is UNSET:
+            follow_notes(session, episode, now=now)
     if _set_parts(session, episode.show, episode, given, now=now):
         changed.add("parts")
     if changed:
@@ -195,71 +198,10 @@ def replace_audio(
     """
     if episode.status in ("published", "scheduled") and prepared.probe.problem:
         raise Invalid(prepared.probe.problem, {"audio": prepared.probe.problem})
+    were_in_notes = are_in_notes(episode)
     add_revision(session, episode, prepared, now=now)
-    if prepared.chapters:
-        _set_tag_chapters(session, episode, prepared, now=now)
-    else:
-        kept, _ = normalise_chapters(list_chapters(episode), prepared.probe.duration_ms)
-        set_chapters(session, episode, kept, picture_ids(episode.chapters), now=now)
+    fit_chapters(session, episode, prepared, were_in_notes=were_in_notes, now=now)
     touch_episode(session, episode, now=now)
-
-
-def set_chapters(
-    session: Session,
-    episode: Episode,
-    chapters: Sequence[Chapter],
-    pictures: Mapping[int, str] | None = None,
-    *,
-    now: datetime,
-) -> bool:
-    """Replace the chapters; they must be normalised. False when they were so already.
-
-    `pictures` are ids of artwork by the start of the chapter in milliseconds, for chapters that
-    link to no picture themselves.
-    """
-    held_ids = {row.artwork_id for row in episode.chapters}
-    artwork_ids = [
-        named_picture(chapter.image_url, held_ids)
-        if chapter.image_url
-        else (pictures or {}).get(chapter.start_ms)
-        for chapter in chapters
-    ]
-    current_ids = [row.artwork_id for row in episode.chapters]
-    if list_chapters(episode) == list(chapters) and current_ids == artwork_ids:
-        return False
-    episode.chapters.clear()
-    session.flush()
-    for position, (chapter, artwork_id) in enumerate(zip(chapters, artwork_ids, strict=True)):
-        episode.chapters.append(
-            ChapterRow(
-                position=position,
-                start_ms=chapter.start_ms,
-                end_ms=chapter.end_ms,
-                title=chapter.title,
-                url=chapter.url,
-                image_url=chapter.image_url,
-                artwork_id=artwork_id,
-                is_hidden=chapter.is_hidden,
-            )
-        )
-    episode.chapters_changed_at = now if chapters else None
-    session.flush()
-    return True
-
-
-def list_chapters(episode: Episode) -> list[Chapter]:
-    """The episode's chapters as values, in order, with no picture but those that a host links."""
-    return [
-        Chapter(
-            start_ms=row.start_ms,
-            end_ms=row.end_ms,
-            title=row.title or "",
-            url=row.url,
-            image_url=row.image_url,
-            is_hidden=row.is_hidden,
-        )
-        for row in episode.chapters
-    ]
 
 
 def set_episode_artwork(
@@ -318,14 +260,6 @@ def row_warnings(
     if show.show_type == "serial" and not episode.number and episode.episode_type == "full":
         warnings.append("The show is serial: Apple Podcasts asks for an episode number.")
     return warnings
-
-
-def chapter_warnings(episode: Episode, given: EpisodeInput) -> list[str]:
-    """What had to be changed in the chapters that were given, so that they fit the audio."""
-    if given.chapters is UNSET:
-        return []
-    duration_ms = episode.audio.duration_ms if episode.audio is not None else None
-    return normalise_chapters(_read_chapters(given.chapters), duration_ms)[1]
 
 
 def get_episode(session: Session, show: Show, key: str) -> Episode:
@@ -400,34 +334,9 @@ def _set_parts(
         changed = set_credits(session, show, episode, people, guests=guests)
     if given.chapters is not UNSET:
         duration_ms = episode.audio.duration_ms if episode.audio is not None else None
-        chapters, _ = normalise_chapters(_read_chapters(given.chapters), duration_ms)
+        chapters, _ = normalise_chapters(read_chapters(given.chapters), duration_ms)
         changed = set_chapters(session, episode, chapters, now=now) or changed
     return changed
-
-
-def _read_chapters(given: Sequence[ChapterInput]) -> list[Chapter]:
-    chapters = []
-    errors = fields.FieldErrors()
-    for index, entry in enumerate(given):
-        with errors.noting(f"chapters[{index}].start_seconds"):
-            chapters.append(
-                Chapter(
-                    start_ms=_milliseconds(entry.start_seconds),
-                    end_ms=None if entry.end_seconds is None else _milliseconds(entry.end_seconds),
-                    title=entry.title or "",
-                    url=entry.url,
-                    image_url=entry.image_url,
-                    is_hidden=entry.hidden,
-                )
-            )
-    errors.raise_any()
-    return chapters
-
-
-def _milliseconds(seconds: float) -> int:
-    if not 0 <= seconds < 1_000_000:
-        raise ValueError("It must be a number of seconds from the start of the episode.")
-    return round(seconds * 1000)
 
 
 def _prefilled(given: EpisodeInput, prepared: PreparedAudio) -> EpisodeInput:
@@ -444,14 +353,6 @@ def _prefilled(given: EpisodeInput, prepared: PreparedAudio) -> EpisodeInput:
     if filled.season is UNSET and tags.disc:
         filled.season = tags.disc
     return filled
-
-
-def _set_tag_chapters(
-    session: Session, episode: Episode, prepared: PreparedAudio, *, now: datetime
-) -> None:
-    """The chapters that the audio itself has, with their pictures."""
-    pictures = add_chapter_pictures(session, prepared.chapter_pictures, now=now)
-    set_chapters(session, episode, prepared.chapters, pictures, now=now)
 
 
 def _own_guid(session: Session, show: Show, given: EpisodeInput) -> str:

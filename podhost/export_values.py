@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from itertools import compress
 from typing import Any
 
-from podhost.episodes import list_chapters
-from podhost.folders.values import tag_chapters
+from podhost.chapters import list_chapters
+from podhost.folders.values import found_chapters
 from podhost.formats.feed_tags import lies_inside, stored_episode_tags
 from podhost.formats.folder_addresses import (
     MOST_EARLIER,
@@ -126,12 +126,13 @@ def transcript_groups(transcripts: Sequence[Transcript]) -> list[list[Transcript
 
 
 def has_own_chapters(episode: Episode) -> bool:
-    """Whether its chapters are other ones than its audio has inside."""
+    """Whether its chapters are other ones than its audio has inside, or its notes list."""
     tags = episode.audio.tags if episode.audio is not None else {}
     if episode.audio is not None and "chapters" not in tags:
         # Probed by a version that did not say; an empty file does no harm.
         return True
-    return list_chapters(episode) != tag_chapters(tags)
+    duration_ms = episode.audio.duration_ms if episode.audio is not None else None
+    return list_chapters(episode) != found_chapters(tags, episode.notes, duration_ms)
 
 
 def _tags(episode: Episode) -> Mapping[str, Any]:

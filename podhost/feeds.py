@@ -20,7 +20,7 @@ from podhost import __version__
 from podhost.artwork import artwork_url
 from podhost.audio import enclosure_url
 from podhost.changes import record_change
-from podhost.episodes import list_chapters
+from podhost.chapters import list_chapters
 from podhost.feed_formats import JSON, RSS, FeedFormat
 from podhost.formats.chapters import Chapter
 from podhost.formats.feed_tags import lies_inside, stored_episode_tags, stored_show_tags

@@ -27,10 +27,11 @@ from podhost import accounts, backup_rows, db, sweep
 from podhost.audio import PreparedAudio, prepare_audio_file
 from podhost.backup import _chunks, back_up
 from podhost.backup_archive import ArchiveReader, ArchiveWriter, header
+from podhost.chapters import ChapterInput
 from podhost.checks import check_instance
 from podhost.config import read_settings
 from podhost.db import current_revision, migrate, new_id
-from podhost.episodes import ChapterInput, get_episode, replace_audio
+from podhost.episodes import get_episode, replace_audio
 from podhost.errors import Conflict, Invalid, NotFound, PodhostError, Unavailable
 from podhost.instance import Instance, open_instance
 from podhost.models import Account, Audio, Base, Change, Episode, Fact, Job, Show

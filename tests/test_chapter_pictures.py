@@ -12,8 +12,9 @@ from PIL import Image
 from podhost import chapter_pictures, sweep
 from podhost.audio import prepare_audio_file
 from podhost.catalogue import Catalogue
+from podhost.chapters import ChapterInput
 from podhost.checks import check_instance
-from podhost.episodes import ChapterInput, get_episode, replace_audio
+from podhost.episodes import get_episode, replace_audio
 from podhost.errors import Unavailable
 from podhost.instance import Instance
 from podhost.intake import Intake

@@ -12,11 +12,12 @@ import pytest
 
 from podhost import edge_walk, sweep
 from podhost.audio import PreparedAudio, prepare_audio_file
+from podhost.chapters import set_chapters
 from podhost.checks import check_instance
 from podhost.config import read_settings
 from podhost.db import Database, migrate
 from podhost.edge import LATER_JOBS, enqueue_changed, place_feed
-from podhost.episodes import get_episode, set_chapters, touch_episode
+from podhost.episodes import get_episode, touch_episode
 from podhost.feed_formats import FORMATS
 from podhost.feeds import find_snapshot, snapshot_body
 from podhost.formats.chapters import Chapter

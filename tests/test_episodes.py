@@ -5,13 +5,12 @@ from pathlib import Path
 import pytest
 
 from podhost.audio import prepare_audio_file
+from podhost.chapters import ChapterInput, list_chapters
 from podhost.episodes import (
-    ChapterInput,
     EpisodeInput,
     change_episode,
     create_episode,
     get_episode,
-    list_chapters,
     list_episodes,
     replace_audio,
 )
@@ -203,3 +202,45 @@ def test_episodes_are_listed_newest_first(instance: Instance, mp3: Path, clock: 
         assert titles == ["Three", "Two"]
         rest = list_episodes(session, show, limit=2, offset=2)
         assert [episode.title for episode in rest] == ["One"]
+
+
+def noted(instance: Instance, episode: Episode) -> list[str]:
+    with instance.database.read() as session:
+        row = get_episode(session, get_show(session, episode.show.slug), episode.id)
+        return [chapter.title for chapter in list_chapters(row)]
+
+
+NOTED = "Tides.\n\n00:00 Ebb\n00:03 Flood\n"
+
+
+def test_chapters_come_from_the_notes_and_change_with_them(instance: Instance, mp3: Path) -> None:
+    episode = make_episode(instance, make_show(instance), mp3, notes=NOTED)
+    assert noted(instance, episode) == ["Ebb", "Flood"]
+    assert change(instance, episode, notes=NOTED + "00:04 Slack\n")
+    assert noted(instance, episode) == ["Ebb", "Flood", "Slack"]
+    assert change(instance, episode, notes="At 00:03 it turns.")
+    assert noted(instance, episode) == []
+
+
+def test_chapters_that_a_host_gave_or_took_away_do_not_follow_the_notes(
+    instance: Instance, mp3: Path
+) -> None:
+    own = [ChapterInput(start_seconds=0, title="Own")]
+    episode = make_episode(instance, make_show(instance), mp3, notes=NOTED, chapters=own)
+    assert noted(instance, episode) == ["Own"]
+    change(instance, episode, chapters=[])
+    change(instance, episode, notes=NOTED + "00:04 Slack\n")
+    assert noted(instance, episode) == []
+
+
+def test_chapters_from_the_notes_wait_for_the_audio_in_which_they_lie(
+    instance: Instance, mp3: Path
+) -> None:
+    show = make_show(instance)
+    episode = make_episode(instance, show, None, publish=False, notes=NOTED + "59:00 Long\n")
+    assert noted(instance, episode) == ["Ebb", "Flood", "Long"]
+    prepared = prepare_audio_file(instance.storage, mp3)
+    with instance.database.write() as session:
+        row = get_episode(session, get_show(session, show.slug, lock=True), episode.id)
+        replace_audio(session, row, prepared, now=instance.now())
+    assert noted(instance, episode) == []

@@ -17,16 +17,10 @@ from PIL import Image
 from podhost import hubs, worker
 from podhost.artwork import add_artwork, prepare_artwork
 from podhost.audio import prepare_audio_file
+from podhost.chapters import ChapterInput, list_chapters
 from podhost.commands import publish_folder
 from podhost.config import read_settings
-from podhost.episodes import (
-    ChapterInput,
-    EpisodeInput,
-    change_episode,
-    get_episode,
-    list_chapters,
-    replace_audio,
-)
+from podhost.episodes import EpisodeInput, change_episode, get_episode, replace_audio
 from podhost.errors import Conflict, Invalid, NotFound, Unavailable
 from podhost.exports import Exported, export_show
 from podhost.feeds import find_snapshot, snapshot_body
@@ -227,6 +221,11 @@ def test_a_show_without_artwork_and_with_bare_audio_comes_back_too(
     make_episode(instance, show, mp3, "One", people=[host, CreditInput(name="Ann", role="guest")])
     clock.advance(minutes=1)
     make_episode(instance, show, mp3, "Two", chapters=[ChapterInput(start_seconds=1, title="A")])
+    clock.advance(minutes=1)
+    noted = "00:00 Ebb\n00:02 Flood"
+    make_episode(instance, show, mp3, "Noted", notes=noted)
+    clock.advance(minutes=1)
+    make_episode(instance, show, mp3, "Bare of chapters", notes=noted, chapters=[])
     out = tmp_path / "out"
     assert export(instance, out, "bare").problems == []
     assert work(instance, out) == []
@@ -234,13 +233,18 @@ def test_a_show_without_artwork_and_with_bare_audio_comes_back_too(
     other = elsewhere()
     publish(other, out)
     assert feed(other, "bare") == feed(instance, "bare")
+    # What the notes say once more needs no file; what they say and is not meant does.
+    assert sorted(path.name for path in out.glob("*.chapters.json")) == [
+        "002-two.chapters.json",
+        "004-bare-of-chapters.chapters.json",
+    ]
     with other.database.write() as session:
         show = get_show(session, "bare", lock=True)
         assert show.artwork is not None and show.artwork.is_placeholder
         # From now on it is a show like any other: what changes has a new date.
         clock.advance(hours=1)
         change_show(session, show, ShowInput(title="Barer"), now=clock())
-    assert b"10:07:00" in feed(other, "bare").partition(b"</lastBuildDate>")[0]
+    assert b"10:09:00" in feed(other, "bare").partition(b"</lastBuildDate>")[0]
 
 
 # Where the other engines make no difference.

@@ -7,8 +7,9 @@ from pathlib import Path
 import feedparser
 from lxml import etree
 
+from podhost.chapters import ChapterInput
 from podhost.db import new_id
-from podhost.episodes import ChapterInput, EpisodeInput, change_episode, get_episode
+from podhost.episodes import EpisodeInput, change_episode, get_episode
 from podhost.feeds import (
     Site,
     compress_feed,

@@ -16,9 +16,10 @@ import pytest
 from PIL import Image
 from sqlalchemy import delete, event, select
 
+from podhost.chapters import list_chapters
 from podhost.checks import check_instance
 from podhost.db import new_id
-from podhost.episodes import find_episode_by_guid, list_chapters, list_episodes
+from podhost.episodes import find_episode_by_guid, list_episodes
 from podhost.errors import Invalid
 from podhost.feeds import enclosure_url
 from podhost.folders import (
@@ -515,6 +516,47 @@ def test_chapters_beside_the_audio_win_over_those_inside(shop: Shop) -> None:
     path.unlink()
     shop.publish()
     assert titles() == ["Inside"]
+
+
+@pytest.mark.parametrize(
+    ("ending", "content"),
+    [
+        ("json", '{"chapters": [{"startTime": 2, "title": "Ebb"}]}'),
+        ("psc", '<chapters><chapter start="00:00:02" title="Ebb"/></chapters>'),
+        ("xml", '<chapters><chapter start="2" title="Ebb"/></chapters>'),
+        ("vtt", "WEBVTT\n\n00:02.000 --> 00:04.000\nEbb\n"),
+        ("srt", "1\n00:00:02,000 --> 00:00:04,000\nEbb\n"),
+        ("txt", "00:02 Ebb\n"),
+    ],
+)
+def test_chapters_beside_the_audio_may_have_any_format(
+    shop: Shop, ending: str, content: str
+) -> None:
+    shop.episode("001-low", "title: Low\n", "00:00 In the notes\n00:05 Too\n")
+    shop.write(f"001-low.chapters.{ending}", content)
+    shop.publish()
+    row = shop.rows()["Low"]
+    assert [(entry.start_ms, entry.title) for entry in list_chapters(row)] == [(2000, "Ebb")]
+    assert not row.transcripts
+
+
+def test_chapters_from_the_notes_are_said_to_be_so(shop: Shop) -> None:
+    shop.episode("001-low", "title: Low\n", "00:00 Ebb\n00:05 Flood\n")
+    _, result = shop.publish()
+    assert [entry.title for entry in list_chapters(shop.rows()["Low"])] == ["Ebb", "Flood"]
+    assert "The 2 chapters are those that the notes list" in " ".join(result.notes)
+    # A file decides, also where it says what the notes said, or that there are none.
+    path = shop.write("001-low.chapters.txt", "00:00 Ebb\n00:05 Flood\n")
+    shop.publish()
+    shop.episode("001-low", "title: Low\n", "00:00 Ebb\n00:05 Surge\n", audio=False)
+    shop.publish()
+    assert [entry.title for entry in list_chapters(shop.rows()["Low"])] == ["Ebb", "Flood"]
+    path.unlink()
+    shop.publish()
+    assert [entry.title for entry in list_chapters(shop.rows()["Low"])] == ["Ebb", "Surge"]
+    shop.write("001-low.chapters.json", '{"chapters": []}')
+    shop.publish()
+    assert list_chapters(shop.rows()["Low"]) == []
 
 
 def test_pictures_of_chapters_inside_survive_an_unchanged_folder(

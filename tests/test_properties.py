@@ -17,7 +17,7 @@ from podhost.episodes import EpisodeInput, changed_fields
 from podhost.errors import Invalid
 from podhost.formats import transcripts
 from podhost.formats.categories import is_category, parse_category
-from podhost.formats.chapters import parse_chapters
+from podhost.formats.chapter_formats import parse_chapters
 from podhost.formats.languages import is_language_code
 from podhost.formats.magic import not_audio, sniff_format
 from podhost.formats.markdown import clean_html, notes_text, render_notes, truncate_html

@@ -30,7 +30,7 @@ AUDIO_ENDINGS = (
 )  # fmt: skip
 PICTURE_ENDINGS = ("jpg", "jpeg", "png", "webp")
 TRANSCRIPT_ENDINGS = ("vtt", "srt")
-CHAPTERS_ENDINGS = ("json", "txt")
+CHAPTERS_ENDINGS = ("json", "psc", "xml", "vtt", "srt", "txt")
 _DEFAULT_ARTWORK = "artwork.jpg"
 # All texts of a folder are held in memory at once.
 TEXTS_LIMIT_BYTES = 200_000_000

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from podhost.artwork import add_artwork, find_artwork
 from podhost.audio import PreparedAudio, is_known_audio, prepare_audio, received_file
 from podhost.chapter_pictures import find_chapter_pictures
+from podhost.chapters import notes_warnings, set_chapters
 from podhost.db import Database
 from podhost.episodes import (
     change_episode,
@@ -25,7 +26,6 @@ from podhost.episodes import (
     episode_problems,
     episode_warnings,
     replace_audio,
-    set_chapters,
     set_episode_artwork,
     touch_episode,
 )
@@ -54,7 +54,7 @@ from podhost.folders.values import (
     decide_status,
     episode_input,
     file_chapters,
-    tag_chapters,
+    found_chapters,
     text_for,
     wish_of,
 )
@@ -379,16 +379,23 @@ class _Writing:
         return credits_of(source.guests, ids), credits_of(source.people, ids)
 
     def _set_chapters(self, row: Episode) -> None:
-        if self.prepared.audio is None and not _is_part(self.prepared.plan, "chapters"):
+        plan, is_new_audio = self.prepared.plan, self.prepared.audio is not None
+        if not is_new_audio and not _is_part(plan, "chapters") and "notes" not in plan.changes:
             return
         tags = row.audio.tags if row.audio is not None else {}
         duration_ms = row.audio.duration_ms if row.audio is not None else None
         found = file_chapters(self.files, duration_ms)
-        chapters, warnings = found if found is not None else (tag_chapters(tags), [])
+        if found is None and row.audio is not None and "chapters" not in tags:
+            # It was probed by a version that did not say which chapters it has inside.
+            return
+        noted = found_chapters(tags, row.notes, duration_ms)
+        chapters, warnings = found if found is not None else (noted, [])
         pictures = find_chapter_pictures(self.session, tags) if found is None else {}
         self.written.notes.extend(warnings)
         if set_chapters(self.session, row, chapters, pictures, now=self.now):
             touch_episode(self.session, row, now=self.now)
+        if found is None:
+            self.written.notes.extend(notes_warnings(row))
 
     def _set_artwork(self, row: Episode) -> None:
         if self.prepared.artwork is not None:

@@ -15,8 +15,9 @@ from podhost import episodes as episode_rows
 from podhost import fields
 from podhost import shows as show_rows
 from podhost.chapter_pictures import chapter_pictures_differ
+from podhost.chapters import list_chapters
 from podhost.db import Database
-from podhost.episodes import episode_problems, list_chapters
+from podhost.episodes import episode_problems
 from podhost.errors import Invalid
 from podhost.folders.contents import SHOW_FILE, EpisodeFiles, ShowFolder, read_folder
 from podhost.folders.files import (
@@ -34,8 +35,8 @@ from podhost.folders.values import (
     decide_status,
     episode_input,
     file_chapters,
+    found_chapters,
     show_input,
-    tag_chapters,
     wish_of,
     with_lines,
 )
@@ -303,7 +304,7 @@ class _Planner:
             changes.append("people")
         if has_new_audio:
             changes.append("audio")
-        elif self._chapters_differ(files, row):
+        elif self._chapters_differ(files, str(given.notes or ""), row):
             changes.append("chapters")
         if _transcripts_differ(files, row):
             changes.append("transcripts")
@@ -346,12 +347,14 @@ class _Planner:
             _check_audio(files.audio)
         return not is_same
 
-    def _chapters_differ(self, files: EpisodeFiles, row: Episode) -> bool:
-        found = file_chapters(files, row.audio.duration_ms if row.audio is not None else None)
+    def _chapters_differ(self, files: EpisodeFiles, notes: str, row: Episode) -> bool:
+        duration_ms = row.audio.duration_ms if row.audio is not None else None
+        found = file_chapters(files, duration_ms)
         tags = row.audio.tags if row.audio is not None else {}
         if found is None and row.audio is not None and "chapters" not in tags:
             return False
-        wanted = found[0] if found is not None else tag_chapters(tags)
+        noted = found_chapters(tags, fields.markdown(notes), duration_ms)
+        wanted = found[0] if found is not None else noted
         with_pictures = tags if found is None else {}
         return wanted != list_chapters(row) or chapter_pictures_differ(
             self.session, row.chapters, with_pictures

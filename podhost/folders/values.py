@@ -15,7 +15,8 @@ from podhost.errors import Invalid
 from podhost.folders.contents import EpisodeFiles, line_of
 from podhost.folders.files import read_bytes, reason
 from podhost.formats import chapters as chapter_format
-from podhost.formats.chapters import Chapter, normalise_chapters, parse_chapters
+from podhost.formats.chapter_formats import notes_chapters, parse_chapters
+from podhost.formats.chapters import Chapter, normalise_chapters
 from podhost.formats.feed_tags import EPISODE_TAGS, SHOW_TAGS
 from podhost.formats.showfolder import PersonEntry, ShowFile, published_at
 from podhost.formats.showfolder_writing import quoted
@@ -135,6 +136,11 @@ def file_chapters(
     except Invalid as error:
         raise Invalid(f"{name}: {error.message}") from None
     return chapters, [f"{name}: {warning}" for warning in warnings]
+
+
+def found_chapters(tags: Mapping[str, Any], notes: str, duration_ms: int | None) -> list[Chapter]:
+    """The chapters of an episode without a file of them: inside its audio, else in its notes."""
+    return tag_chapters(tags) or notes_chapters(notes, duration_ms)
 
 
 def tag_chapters(tags: Mapping[str, Any]) -> list[Chapter]:

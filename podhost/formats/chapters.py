@@ -1,7 +1,7 @@
-"""Chapters as values: reads JSON and text chapter files, cleans them, writes JSON chapters.
+"""Chapters as values: what makes a list of them right; JSON chapters and lines of text.
 
 It never fetches a chapter's picture and never opens audio: chapters inside audio files are found
-by the probe, which hands them over as the same values.
+by the probe, which hands them over as the same values. Other formats: `chapter_formats`.
 """
 
 import json
@@ -25,7 +25,6 @@ JSON_MIME_TYPE = "application/json+chapters"
 LATEST_SECONDS = 9000 * 3600.0
 NAMED_WARNINGS = 5
 
-EXAMPLE = "Write one chapter per line, such as 00:01:30 The first question."
 _TIMED_LINE = re.compile(
     r"""[\s\-–—*•·]*                                    # a list's bullet
         [\[(]?                                          # [00:01:30] or (00:01:30)
@@ -41,7 +40,10 @@ _TIMED_LINE = re.compile(
 _LABEL_LINE = re.compile(r"(?P<start>[0-9]{1,7}[.,][0-9]+)\t[0-9]{1,7}[.,][0-9]+\t(?P<title>.*)")
 # mp4chaps and Auphonic put a chapter's link behind its title, between angle brackets.
 _LINK_AT_END = re.compile(r"<(?P<url>https?://[^<>\s]+)>$")
-_STARTS_LIKE_A_TIME = re.compile(r"[\s\-–—*•·]*[\[(]?[0-9]+:[0-9]")
+# Normal Play Time (RFC 2326 3.6), with minutes or seconds alone as Podlove's feeds have them.
+_PLAY_TIME = re.compile(
+    r"(?:(?:([0-9]{1,4}):)?([0-9]{1,4}):)?([0-9]{1,6})(?:\.([0-9]{1,9}))?", re.ASCII
+)
 
 
 class Chapter(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,36 +61,13 @@ class Chapter(msgspec.Struct, frozen=True, kw_only=True):
     is_hidden: bool = False
 
 
-def parse_chapters(data: bytes, filename: str) -> list[Chapter]:
-    """Read an uploaded chapter file, JSON or text, told apart by content, then by name.
-
-    Raises Invalid with a sentence when the file holds no chapters or cannot be understood. Times
-    are as written: `normalise_chapters` fits them to the audio.
-    """
-    _check_size(data)
-    start = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if start == b"{" or filename.lower().endswith(".json"):
-        return parse_json_chapters(data)
-    if start == b"<":
-        raise Invalid(
-            "XML chapters are not supported yet. "
-            "Export the chapters as JSON, or as text with one chapter per line."
-        )
-    text = _decoded(data)
-    _refuse_impossible_times(text)
-    chapters = parse_text_chapters(text)
-    if not chapters:
-        raise Invalid(f"This file holds no chapters. {EXAMPLE}")
-    return chapters
-
-
 def parse_json_chapters(data: bytes) -> list[Chapter]:
     """Read JSON chapters (podcast namespace, version 1.x). `startTime` is the one required key.
 
     Raises Invalid, naming the chapter, when a value has the wrong type. Keys that are unknown are
     ignored, as the namespace asks.
     """
-    _check_size(data)
+    check_size(data)
     document = _decoded_json(data)
     entries = document.get("chapters") if isinstance(document, dict) else None
     if not isinstance(entries, list):
@@ -143,6 +122,19 @@ def render_json_chapters(
     return text.encode("utf-8", "replace") + b"\n"
 
 
+def play_time_ms(written: str) -> int | None:
+    """Normal Play Time, such as 37, 7:48 or 01:35:52.250, in milliseconds; None for what is none.
+
+    RFC 2326 3.6; Podlove Simple Chapters have their starts in it.
+    """
+    match = _PLAY_TIME.fullmatch(written.strip())
+    if match is None:
+        return None
+    hours, minutes, seconds = (int(match[number] or 0) for number in (1, 2, 3))
+    milliseconds = int((match[4] or "0").ljust(3, "0")[:3])
+    return ((hours * 60 + minutes) * 60 + seconds) * 1000 + milliseconds
+
+
 def _json_entry(chapter: Chapter) -> dict[str, Any]:
     entry: dict[str, Any] = {"startTime": chapter.start_ms / 1000}
     if chapter.title:
@@ -158,7 +150,8 @@ def _json_entry(chapter: Chapter) -> dict[str, Any]:
     return entry
 
 
-def _check_size(data: bytes) -> None:
+def check_size(data: bytes) -> None:
+    """Raise Invalid for a file that is too large to be chapters."""
     if len(data) > FILE_LIMIT_BYTES:
         raise Invalid(
             "This chapter file is larger than 1 MB. Chapters are a short list of times and titles; "
@@ -208,28 +201,6 @@ def _json_text(entry: dict[str, Any], key: str, number: int) -> str | None:
     if value is not None and not isinstance(value, str):
         raise Invalid(f'Chapter {number}: "{key}" must be text.')
     return value or None
-
-
-def _decoded(data: bytes) -> str:
-    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    for attempt in (encoding, "cp1252"):
-        try:
-            text = data.decode(attempt)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
-    raise Invalid(f"This is not a text file. {EXAMPLE}")
-
-
-def _refuse_impossible_times(text: str) -> None:
-    """A chapter that is lost for a mistyped time must not go unnoticed in a chapter file."""
-    for number, line in enumerate(text.splitlines(), 1):
-        if _STARTS_LIKE_A_TIME.match(line) and _text_chapter(line) is None:
-            shown = line.strip()[:40]
-            raise Invalid(
-                f"Line {number} cannot be read as a time and a title: {shown!r}. {EXAMPLE}"
-            )
 
 
 def _text_chapters(text: str) -> Iterator[Chapter]:

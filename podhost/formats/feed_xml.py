@@ -47,14 +47,14 @@ def read_feed(body: bytes, content_type: str = "") -> ReadFeed:
     encoding, repairs = encoding_of(body, content_type)
     if encoding == "utf-8" and not repairs:
         # libxml2 judges the bytes of UTF-8 itself; most feeds need nothing else.
-        root = _strict(body)
+        root = strict_root(body)
         if root is not None:
             return ReadFeed(_as_feed(root), "strict")
     text, assumed = decoded(body, encoding)
     repairs += assumed
     whole = text.encode("utf-8", "ignore")
     if not repairs and encoding != "utf-8":
-        root = _strict(whole)
+        root = strict_root(whole)
         if root is not None:
             return ReadFeed(_as_feed(root), "strict")
     _refuse_what_is_no_feed(whole)
@@ -96,7 +96,7 @@ def _parser(*, recover: bool = False) -> Any:
     )
 
 
-def _strict(body: bytes) -> Any:
+def strict_root(body: bytes) -> Any:
     """The root, or None when something is wrong, or a DOCTYPE could define entities."""
     prolog = _PROLOG.match(body)
     if prolog is None or prolog[1]:
@@ -130,14 +130,14 @@ def _repaired(text: str, repairs: Sequence[str], content_type: str) -> ReadFeed:
     if not mending.is_closed:
         raise Invalid("The feed is cut off in the middle: its end is missing. Try it again.")
     repairs = [*repairs, *mending.repairs]
-    root = _strict(mending.text.encode("utf-8"))
+    root = strict_root(mending.text.encode("utf-8"))
     if root is not None:
         if not repairs:
             repairs.append("Comments or a declaration that XML does not allow were left out.")
         return ReadFeed(_as_feed(root), "repaired", tuple(repairs))
     closed = close_void_tags(mending)
     if closed != mending.text:
-        root = _strict(closed.encode("utf-8"))
+        root = strict_root(closed.encode("utf-8"))
         if root is not None:
             repairs.append("Tags such as <br> were closed.")
             return ReadFeed(_as_feed(root), "repaired", tuple(repairs))

@@ -6,7 +6,7 @@ It knows the podcast namespace and inline chapters; RSS and iTunes tags are read
 import re
 from typing import Any
 
-from podhost.formats.chapters import Chapter
+from podhost.formats.chapters import Chapter, play_time_ms
 from podhost.formats.feed_xml import name_of, text_of
 from podhost.formats.foreign_tags import (
     PODCAST_TAGS,
@@ -41,7 +41,6 @@ _FIELDS = frozenset(
 )
 _WHOLE = PODCAST_TAGS - _FIELDS | {"spotify:limit", "spotify:countryOfOrigin", "media:restriction"}
 _APPLE_PROOF = "itunes:applepodcastsverify"
-_NPT = re.compile(r"(?:(?:([0-9]{1,4}):)?([0-9]{1,4}):)?([0-9]{1,6})(?:\.([0-9]{1,9}))?", re.ASCII)
 _SECONDS = re.compile(r"[0-9]{1,7}(?:\.[0-9]{1,12})?", re.ASCII)
 
 
@@ -162,14 +161,12 @@ def _soundbite(fields: Fields, element: Any) -> ImportedSoundbite | None:
 def _chapter(fields: Fields, element: Any) -> Chapter | None:
     """One psc:chapter; its start is Normal Play Time (RFC 2326 3.6)."""
     start = element.get("start", "").strip()
-    match = _NPT.fullmatch(start)
-    if match is None:
+    start_ms = play_time_ms(start)
+    if start_ms is None:
         fields.note("A chapter's start is no time.", "The chapter is left out.", start)
         return None
-    hours, minutes, seconds = (int(match[number] or 0) for number in (1, 2, 3))
-    milliseconds = int((match[4] or "0").ljust(3, "0")[:3])
     return Chapter(
-        start_ms=((hours * 60 + minutes) * 60 + seconds) * 1000 + milliseconds,
+        start_ms=start_ms,
         title=truncate_text(one_line(element.get("title", "")), _LABEL_CHARS),
         url=meant_url(element.get("href", ""), fields.base_url),
         image_url=meant_url(element.get("image", ""), fields.base_url),

@@ -76,7 +76,7 @@ _STRICT_VTT_TIMING = re.compile(
     r"[ \t]*(?:[0-9]{2,}:)?[0-9]{2}:[0-9]{2}\.[0-9]{3}[ \t]+-->"
     r"[ \t]+(?:[0-9]{2,}:)?[0-9]{2}:[0-9]{2}\.[0-9]{3}(?:[ \t]|$)"
 )
-_TIMING_LINE = re.compile(
+TIMING_LINE = re.compile(
     r"^[ \t]*(?:[0-9]{1,4}:)?[0-9]{1,2}:[0-9]{1,2}[.,][0-9]{1,3}[ \t]*-->", re.MULTILINE
 )
 _SPEAKER = re.compile(r"<v(?:\.[^\s<>]*)?[ \t]([^<>]*)>")
@@ -206,7 +206,7 @@ def render_vtt(cues: list[Cue]) -> bytes:
         end_ms = cue.end_ms if cue.end_ms > cue.start_ms else _invented_end(cue.start_ms, starts)
         speaker = _escaped(" ".join((cue.speaker or "").split()))
         voice = f"<v {speaker}>" if speaker else ""
-        blocks.append(f"{_vtt_time(cue.start_ms)} --> {_vtt_time(end_ms)}\n{voice}{text}")
+        blocks.append(f"{vtt_time(cue.start_ms)} --> {vtt_time(end_ms)}\n{voice}{text}")
     return ("\n\n".join(blocks) + "\n").encode()
 
 
@@ -270,7 +270,7 @@ def _format_of(text: str, hint: Format | None) -> Format:
         return "json"
     if hint == "html" or _HTML_START.match(text):
         return "html"
-    if _TIMING_LINE.search(text):
+    if TIMING_LINE.search(text):
         return "srt"
     if hint in ("vtt", "srt"):
         raise Invalid(
@@ -313,8 +313,8 @@ def _timing_warnings(cues: list[Cue]) -> list[str]:
     for number, cue in enumerate(cues, 1):
         if cue.end_ms < cue.start_ms:
             raise Invalid(
-                f"Cue {number} ends ({_vtt_time(cue.end_ms)}) before it starts "
-                f"({_vtt_time(cue.start_ms)})."
+                f"Cue {number} ends ({vtt_time(cue.end_ms)}) before it starts "
+                f"({vtt_time(cue.start_ms)})."
             )
         if cue.end_ms == cue.start_ms:
             without_length.append(number)
@@ -352,7 +352,7 @@ def _repaired_vtt(text: str, warnings: list[str]) -> str:
         start_ms, end_ms = _milliseconds(start.strip()), _milliseconds(end)
         # What cannot be read at all is refused with its number when cues are parsed.
         if start_ms is not None and end_ms is not None:
-            timing = f"{_vtt_time(start_ms)} --> {_vtt_time(end_ms)} {settings.strip()}"
+            timing = f"{vtt_time(start_ms)} --> {vtt_time(end_ms)} {settings.strip()}"
             lines[at], repaired = timing.rstrip(), repaired + 1
     if repaired:
         warnings.append(
@@ -464,5 +464,6 @@ def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _vtt_time(ms: int) -> str:
+def vtt_time(ms: int) -> str:
+    """As WebVTT writes times, which is Normal Play Time too: 01:35:52.250."""
     return f"{ms // 3_600_000:02}:{ms // 60_000 % 60:02}:{ms // 1000 % 60:02}.{ms % 1000:03}"

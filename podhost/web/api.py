@@ -289,7 +289,10 @@ OPERATIONS: tuple[Operation, ...] = (
         path=_EPISODE + "/chapters",
         handler=episodes.put_chapters,
         summary="Replace the chapters; an empty list takes them away.",
-        text_types=(JSON_MIME_TYPE, JSON, "text/plain"),
+        text_types=(
+            *(JSON_MIME_TYPE, JSON, "application/xml"),
+            *("text/vtt", "application/x-subrip", "text/plain"),
+        ),
         answer=EpisodeAnswer,
     ),
     Operation(

@@ -13,27 +13,26 @@ from starlette.responses import Response
 from podhost.answers import EpisodeAnswer, EpisodeList, episode_answer, listed_answer
 from podhost.audio import PreparedAudio, refuse_known_audio
 from podhost.chapter_pictures import shown_chapters
+from podhost.chapters import chapter_warnings, notes_warnings, set_chapters
 from podhost.episode_pages import list_page
 from podhost.episodes import (
     STATUSES,
     EpisodeInput,
     change_episode,
-    chapter_warnings,
     count_episodes,
     create_episode,
     episode_problems,
     find_episode_by_guid,
     replace_audio,
-    set_chapters,
     set_episode_artwork,
     touch_episode,
 )
 from podhost.errors import Conflict, Invalid, NotFound
 from podhost.fields import moment
+from podhost.formats.chapter_formats import parse_chapters
 from podhost.formats.chapters import (
     JSON_MIME_TYPE,
     normalise_chapters,
-    parse_chapters,
     render_json_chapters,
 )
 from podhost.formats.text import clean_text
@@ -119,7 +118,7 @@ def post_episode(call: Call) -> Response:
             now = call.now()
             show = call.show(session, lock=True)
             episode = create_episode(session, show, given, prepared, now=now)
-            call.warnings += chapter_warnings(episode, given)
+            call.warnings += _chapter_warnings(episode, given)
             if picture is not None:
                 artwork = artwork_row(call, session, picture)
                 set_episode_artwork(session, episode, artwork, now=now)
@@ -142,7 +141,8 @@ def patch_episode(call: Call) -> Response:
     with call.instance.database.write() as session:
         episode = call.episode(session, lock=True)
         change_episode(session, episode, given, now=call.now())
-        call.warnings += chapter_warnings(episode, given)
+        if given.chapters is not UNSET or given.notes is not UNSET:
+            call.warnings += _chapter_warnings(episode, given)
         changed = _answer(call, episode)
     return json_answer(changed)
 
@@ -236,7 +236,8 @@ def get_chapters(call: Call, session: Session) -> Response:
 
 
 def put_chapters(call: Call) -> Response:
-    """Replace the chapters: JSON chapters, or lines such as `00:01:30 The first question`."""
+    """Replace the chapters: JSON, Podlove Simple Chapters, WebVTT, SRT, or lines such as
+    `00:01:30 The first question`; the content tells which."""
     if not call.body.strip():
         raise Invalid("The body is empty; it must be JSON chapters or lines of times and titles.")
     parsed = parse_chapters(call.body, "chapters.json" if "json" in call.mime_type else "")
@@ -281,6 +282,12 @@ def remove_transcript(call: Call) -> Response:
 
 def _answer(call: Call, episode: Episode) -> EpisodeAnswer:
     return episode_answer(episode.show, episode, call.instance.base_url, warnings=call.warnings)
+
+
+def _chapter_warnings(episode: Episode, given: EpisodeInput) -> list[str]:
+    if given.chapters is not UNSET:
+        return chapter_warnings(episode, given.chapters)
+    return notes_warnings(episode)
 
 
 def _refuse_taken_guid(session: Session, show: Show, given: EpisodeInput) -> None:

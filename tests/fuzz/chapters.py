@@ -1,11 +1,11 @@
-"""Chapter files, JSON and text: the first line is the file's name, the rest its content."""
+"""Chapter files of every format: the first line is the file's name, the rest its content."""
 
 from podhost.errors import Invalid
+from podhost.formats.chapter_formats import notes_chapters, parse_chapters
 from podhost.formats.chapters import (
     CHAPTER_LIMIT,
     TITLE_LIMIT,
     normalise_chapters,
-    parse_chapters,
     parse_json_chapters,
     parse_text_chapters,
     render_json_chapters,
@@ -21,7 +21,10 @@ def one_input(data: bytes) -> None:
     except Invalid:
         chapters = []
     # Show notes are searched for chapters too, whatever they are.
-    chapters += parse_text_chapters(content.decode("utf-8", "surrogateescape"))
+    notes = content.decode("utf-8", "surrogateescape")
+    noted = notes_chapters(notes, DURATION_MS)
+    assert len(noted) != 1 and normalise_chapters(noted, DURATION_MS) == (noted, [])
+    chapters += parse_text_chapters(notes)
     for duration_ms in (DURATION_MS, None):
         clean, _ = normalise_chapters(chapters, duration_ms)
         starts = [chapter.start_ms for chapter in clean]

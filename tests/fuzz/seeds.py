@@ -27,6 +27,13 @@ CHAPTERS: Mapping[str, bytes] = {
     "notes": b"notes.md\nIn this episode:\n\n* (1:02:03) \xe2\x80\x93 The wreck\n90:00 | Late\n",
     "utf16": b"chapters.txt\n" + "00:01 Über\n".encode("utf-16"),
     "xml": b'chapters.xml\n<?xml version="1.0"?><psc:chapters/>',
+    "psc": b"""chapters.psc
+<psc:chapters version="1.2" xmlns:psc="http://podlove.org/simple-chapters">
+<psc:chapter start="0" title="A &amp; B" href="https://a.example/"/>
+<psc:chapter start="1:02:03.5" title="Late" image="https://a.example/1.jpg"/></psc:chapters>""",
+    "vtt": b"chapters.vtt\nWEBVTT\n\n00:00.000 --> 00:30.000\nStart\n\n00:30.000 --> 01:00.000\nB",
+    "srt": b"chapters.srt\n1\n00:00:00,000 --> 00:00:30,000\nStart",
+    "markdown": b"notes.md\n* **00:00** [Start](https://a.example/)\n* 1:02 *Two*<br>02:00 Three\n",
 }
 TRANSCRIPTS: Mapping[str, bytes] = {
     "vtt": b"""a.vtt

@@ -1299,9 +1299,29 @@ def test_chapters_come_as_json_text_or_fields(
 
     assert alice.put(path, json=written).json()["warnings"] == []
     assert alice.get(path).json() == written
+    simple = b'<chapters><chapter start="00:00:01.5" title="Three"/></chapters>'
+    for content in (simple, b"WEBVTT\n\n00:01.500 --> 00:02.000\nThree\n"):
+        assert alice.put(path, content=content).status_code == 200
+        assert [c["startTime"] for c in alice.get(path).json()["chapters"]] == [1.5]
+    bomb = b'<!DOCTYPE c [<!ENTITY a "lol">]><chapters><chapter start="1" title="&a;"/></chapters>'
+    assert "DOCTYPE" in assert_error(alice.put(path, content=bomb), 422)["message"]
     assert alice.put(path, json={"chapters": []}).json()["chapters_url"] is None
     for wrong in (b"", b"no times here", b"{}", b"[]", b"\x00\xff" * 50, b"{" * 10_000):
         assert_error(alice.put(path, content=wrong), 422)
+
+
+def test_the_host_is_told_that_chapters_come_from_the_notes(
+    alice: Program, show: dict[str, Any], mp3: Path
+) -> None:
+    episode = make_episode(alice, mp3, notes="00:00 One\n00:03 Two")
+    assert any("that the notes list" in sentence for sentence in episode["warnings"])
+    path = f"{EPISODES}/{episode['id']}"
+    renamed = alice.patch(path, json={"title": "Other"}).json()
+    assert not any("notes" in sentence for sentence in renamed["warnings"])
+    noted = alice.patch(path, json={"notes": "00:00 One\n00:03 Too"}).json()
+    assert any("that the notes list" in sentence for sentence in noted["warnings"])
+    titles = [c["title"] for c in alice.get(path + "/chapters").json()["chapters"]]
+    assert titles == ["One", "Too"]
 
 
 def test_transcripts_come_as_forms_or_bare(

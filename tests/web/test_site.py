@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from podhost.app import create_app
-from podhost.episodes import ChapterInput, EpisodeInput, change_episode, get_episode
+from podhost.chapters import ChapterInput
+from podhost.episodes import EpisodeInput, change_episode, get_episode
 from podhost.instance import Instance
 from podhost.people import CreditInput
 from podhost.publishing import delete_episode, withdraw_episode

@@ -1,0 +1,193 @@
+"""Chapters in every format that is around: told apart by content, and read.
+
+What makes a list of chapters right stands in `chapters`; here nothing is fitted to any audio, but
+for chapters that are looked for in an episode's notes.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any, Literal
+
+import msgspec
+
+from podhost.errors import Invalid
+from podhost.formats.chapters import (
+    CHAPTER_LIMIT,
+    Chapter,
+    check_size,
+    normalise_chapters,
+    parse_json_chapters,
+    parse_text_chapters,
+    play_time_ms,
+)
+from podhost.formats.text import shown
+from podhost.formats.transcripts import TIMING_LINE, parse_cues
+
+EXAMPLE = "Write one chapter per line, such as 00:01:30 The first question."
+# A list of chapters in notes begins at the start of the episode; other lists of times do not.
+NEAR_START_MS = 10_000
+LEAST_IN_NOTES = 2
+
+_STARTS_LIKE_A_TIME = re.compile(r"[\s\-–—*•·]*[\[(]?[0-9]+:[0-9]")
+_WEBVTT = re.compile(r"WEBVTT(?:[ \t\n]|$)")
+_BREAK = re.compile(r"<br ?/?>|\n", re.IGNORECASE)
+_MARKDOWN_LINK = re.compile(r"\[([^\[\]\n]{0,500})\]\((https?://[^()\s<>]{1,2000})\)")
+_EMPHASIS = re.compile(r"\*+|__|`|\\$")
+
+
+def parse_chapters(data: bytes, filename: str) -> list[Chapter]:
+    """Read a chapter file of any format, told by its content, then by its name.
+
+    JSON chapters (podcast namespace), Podlove Simple Chapters, WebVTT, SRT, and text with one
+    chapter per line, also as mp4chaps and Audacity write them. Raises Invalid with a sentence
+    when the file holds no chapters or cannot be understood. Times are as written:
+    `normalise_chapters` fits them to the audio.
+    """
+    check_size(data)
+    # UTF-16 has a zero byte before or after each of these.
+    start = data.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")[:1]
+    if start == b"{" or filename.lower().endswith(".json"):
+        return parse_json_chapters(data)
+    if start == b"<":
+        return parse_simple_chapters(data)
+    text = _decoded(data)
+    if _WEBVTT.match(text):
+        return _cue_chapters(text, "vtt")
+    if TIMING_LINE.search(text):
+        return _cue_chapters(text, "srt")
+    _refuse_impossible_times(text)
+    chapters = parse_text_chapters(text)
+    if not chapters:
+        raise Invalid(f"This file holds no chapters. {EXAMPLE}")
+    return chapters
+
+
+def parse_simple_chapters(data: bytes) -> list[Chapter]:
+    """Read Podlove Simple Chapters 1.x, a file with `chapters` as its root.
+
+    Raises Invalid, naming the chapter, when a start is no time. A DOCTYPE is refused, so that
+    there are no entities, and nothing that the file names is read.
+    """
+    # lxml takes a while to load, and most chapters are JSON.
+    from podhost.formats.feed_bytes import decoded, encoding_of
+    from podhost.formats.feed_xml import name_of, strict_root
+
+    check_size(data)
+    text, _ = decoded(data, encoding_of(data)[0])
+    root = strict_root(text.lstrip().encode("utf-8", "ignore"))
+    if root is None:
+        raise Invalid(
+            "This XML cannot be read as chapters: it is broken, or it has a DOCTYPE, which "
+            "chapters do not need. Export them again, as Podlove Simple Chapters or as JSON."
+        )
+    if name_of(root) not in ("psc:chapters", "chapters"):
+        raise Invalid(
+            "This is XML, but not Podlove Simple Chapters: its first element is not “chapters”. "
+            "Export the chapters as JSON, or as text with one chapter per line."
+        )
+    found = [element for element in root if name_of(element) in ("psc:chapter", "chapter")]
+    return [_simple_chapter(element, number) for number, element in enumerate(found, 1)]
+
+
+def notes_chapters(notes: str, duration_ms: int | None) -> list[Chapter]:
+    """The chapters that an episode's notes list, as `00:00 Title` lines; [] where they list none.
+
+    Only a list is believed that stands by itself: two lines or more, one below the other, each
+    with a title, the first at the start of the episode, later ones later, all inside the audio.
+    A time inside a sentence, a timetable, or two such lists are nobody's chapters.
+    """
+    lists = [found for found in _timed_lists(notes) if _are_chapters(found, duration_ms)]
+    return normalise_chapters(lists[0], duration_ms)[0] if len(lists) == 1 else []
+
+
+def _decoded(data: bytes) -> str:
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    for attempt in (encoding, "cp1252"):
+        try:
+            text = data.decode(attempt)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff\n")
+    raise Invalid(f"This is not a text file. {EXAMPLE}")
+
+
+def _refuse_impossible_times(text: str) -> None:
+    """A chapter that is lost for a mistyped time must not go unnoticed in a chapter file."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if _STARTS_LIKE_A_TIME.match(line) and not parse_text_chapters(line):
+            raise Invalid(
+                f"Line {number} cannot be read as a time and a title: {line.strip()[:40]!r}. "
+                f"{EXAMPLE}"
+            )
+
+
+def _cue_chapters(text: str, found: Literal["vtt", "srt"]) -> list[Chapter]:
+    """The cues of chapters written as WebVTT (HTML's kind="chapters") or SRT: titles with times."""
+    cues = parse_cues(text.encode("utf-8", "replace"), found)
+    if not cues:
+        raise Invalid(f"This file holds no chapters. {EXAMPLE}")
+    if len(cues) > CHAPTER_LIMIT:
+        raise Invalid(
+            f"This looks like a transcript and not like chapters: it has {len(cues)} cues, and "
+            f"there may be {CHAPTER_LIMIT} chapters."
+        )
+    return [
+        Chapter(start_ms=cue.start_ms, end_ms=cue.end_ms, title=" ".join(cue.text.split()))
+        for cue in cues
+    ]
+
+
+def _simple_chapter(element: Any, number: int) -> Chapter:
+    start = element.get("start", "")
+    start_ms = play_time_ms(start)
+    if start_ms is None:
+        raise Invalid(
+            f"Chapter {number}: its start {shown(start)!r} is no time, such as 00:01:30.500."
+        )
+    return Chapter(
+        start_ms=start_ms,
+        title=element.get("title", ""),
+        url=element.get("href", "").strip() or None,
+        image_url=element.get("image", "").strip() or None,
+    )
+
+
+def _timed_lists(notes: str) -> Iterator[list[Chapter]]:
+    """Lines with a time in front that stand below each other; blank lines may be between them."""
+    current: list[Chapter] = []
+    for line in _BREAK.split(notes):
+        if not line.strip():
+            continue
+        chapter = _noted_chapter(line)
+        if chapter is not None:
+            current.append(chapter)
+        elif current:
+            yield current
+            current = []
+    if current:
+        yield current
+
+
+def _noted_chapter(line: str) -> Chapter | None:
+    """A line of Markdown as a chapter; the one link in its title is the chapter's."""
+    links = _MARKDOWN_LINK.findall(line)
+    plain = _MARKDOWN_LINK.sub(r"\1", line) if links else line
+    found = parse_text_chapters(_EMPHASIS.sub("", plain.strip()))
+    if not found or "\t" in line:
+        return None
+    if len(links) == 1 and not _STARTS_LIKE_A_TIME.match(links[0][0]):
+        return msgspec.structs.replace(found[0], url=links[0][1])
+    return found[0]
+
+
+def _are_chapters(found: list[Chapter], duration_ms: int | None) -> bool:
+    starts = [chapter.start_ms for chapter in found]
+    return (
+        LEAST_IN_NOTES <= len(found) <= CHAPTER_LIMIT
+        and starts[0] <= NEAR_START_MS
+        and all(earlier < later for earlier, later in pairwise(starts))
+        and (duration_ms is None or starts[-1] < duration_ms)
+        and all(chapter.title for chapter in found)
+    )
