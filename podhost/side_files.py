@@ -19,7 +19,7 @@ from podhost.catalogue_entries import (
 from podhost.catalogue_rows import episode_status
 from podhost.chapter_pictures import shown_chapters
 from podhost.errors import NotFound, Unavailable
-from podhost.formats import chapters as chapter_format
+from podhost.formats.chapter_formats import CHAPTER_TYPES, render_chapters
 from podhost.formats.opml import MIME_TYPE as OPML_MIME_TYPE
 from podhost.formats.opml import OpmlShow, render_opml
 from podhost.instance import Instance
@@ -36,8 +36,9 @@ def read_side_file(instance: Instance, path: str) -> SideFile:
     parts = path.split("/")
     if len(parts) == 4 and parts[1] == "artwork":
         return _read_artwork(instance, parts[2], parts[3])
-    if len(parts) == 3 and parts[1] == "chapters" and parts[2].endswith(".json"):
-        return _read_chapters(instance, parts[2].removesuffix(".json"))
+    if len(parts) == 3 and parts[1] == "chapters":
+        episode_id, _, ending = parts[2].partition(".")
+        return _read_chapters(instance, episode_id, ending)
     if len(parts) == 4 and parts[1] == "transcripts":
         return _read_transcript(instance, parts[2], parts[3])
     return SideFile(404)
@@ -60,7 +61,9 @@ def _read_artwork(instance: Instance, artwork_id: str, file_name: str) -> SideFi
     )
 
 
-def _read_chapters(instance: Instance, episode_id: str) -> SideFile:
+def _read_chapters(instance: Instance, episode_id: str, ending: str) -> SideFile:
+    if ending not in CHAPTER_TYPES:
+        return SideFile(404)
     with instance.database.read() as session:
         episode = session.get(
             Episode,
@@ -76,8 +79,9 @@ def _read_chapters(instance: Instance, episode_id: str) -> SideFile:
     status = episode_status(episode, episode.show.deleted_at)
     if status != 200 or not episode.chapters:
         return SideFile(status if status != 200 else 404, owner_ids=owners)
-    body = chapter_format.render_json_chapters(
+    body = render_chapters(
         shown_chapters(episode.chapters, instance.base_url),
+        ending,
         title=episode.title,
         podcast_name=episode.show.title,
     )
@@ -86,7 +90,7 @@ def _read_chapters(instance: Instance, episode_id: str) -> SideFile:
         body=body,
         etag=_etag(body),
         last_modified=episode.chapters_changed_at or episode.created_at,
-        mime_type=chapter_format.JSON_MIME_TYPE,
+        mime_type=CHAPTER_TYPES[ending],
         owner_ids=owners,
     )
 

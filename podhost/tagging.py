@@ -20,8 +20,9 @@ from sqlalchemy.orm import Session
 from podhost.artwork import file_sha256, storage_key
 from podhost.audio import PreparedAudio, add_revision, prepare_audio, received_file
 from podhost.changes import record_change
+from podhost.chapters import list_chapters
 from podhost.db import Database
-from podhost.episodes import list_chapters, touch_episode
+from podhost.episodes import touch_episode
 from podhost.errors import Invalid, NotFound, Unavailable
 from podhost.feeds import episode_url
 from podhost.formats.chapters import Chapter

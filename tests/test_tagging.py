@@ -13,15 +13,9 @@ from PIL import Image
 from podhost import checks, jobs, sweep, tagging, worker
 from podhost.artwork import add_artwork, prepare_artwork
 from podhost.audio import prepare_audio_file, refuse_known_audio
+from podhost.chapters import ChapterInput, list_chapters
 from podhost.commands import publish_folder
-from podhost.episodes import (
-    ChapterInput,
-    EpisodeInput,
-    change_episode,
-    get_episode,
-    list_chapters,
-    replace_audio,
-)
+from podhost.episodes import EpisodeInput, change_episode, get_episode, replace_audio
 from podhost.errors import Conflict, Invalid, Unavailable
 from podhost.formats.sound import read_sound
 from podhost.formats.written_tags import WrittenTags

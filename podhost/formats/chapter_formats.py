@@ -1,11 +1,12 @@
-"""Chapters in every format that is around: told apart by content, and read.
+"""Chapters in every format that is around: told apart by content, read, and written.
 
 What makes a list of chapters right stands in `chapters`; here nothing is fitted to any audio, but
 for chapters that are looked for in an episode's notes.
 """
 
+import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -14,20 +15,38 @@ import msgspec
 from podhost.errors import Invalid
 from podhost.formats.chapters import (
     CHAPTER_LIMIT,
+    JSON_MIME_TYPE,
     Chapter,
     check_size,
     normalise_chapters,
     parse_json_chapters,
     parse_text_chapters,
     play_time_ms,
+    render_json_chapters,
 )
-from podhost.formats.text import shown
-from podhost.formats.transcripts import TIMING_LINE, parse_cues
+from podhost.formats.text import plain_line, shown
+from podhost.formats.transcripts import (
+    MIME_TYPES,
+    TIMING_LINE,
+    Cue,
+    parse_cues,
+    render_srt,
+    render_vtt,
+    vtt_time,
+)
 
 EXAMPLE = "Write one chapter per line, such as 00:01:30 The first question."
 # A list of chapters in notes begins at the start of the episode; other lists of times do not.
 NEAR_START_MS = 10_000
 LEAST_IN_NOTES = 2
+# By the ending of their addresses. Podlove Simple Chapters have no registered type of their own.
+CHAPTER_TYPES = {
+    "json": JSON_MIME_TYPE,
+    "psc": "application/xml",
+    "vtt": MIME_TYPES["vtt"],
+    "srt": MIME_TYPES["srt"],
+    "txt": MIME_TYPES["text"],
+}
 
 _STARTS_LIKE_A_TIME = re.compile(r"[\s\-–—*•·]*[\[(]?[0-9]+:[0-9]")
 _WEBVTT = re.compile(r"WEBVTT(?:[ \t\n]|$)")
@@ -99,6 +118,59 @@ def notes_chapters(notes: str, duration_ms: int | None) -> list[Chapter]:
     """
     lists = [found for found in _timed_lists(notes) if _are_chapters(found, duration_ms)]
     return normalise_chapters(lists[0], duration_ms)[0] if len(lists) == 1 else []
+
+
+def render_chapters(
+    chapters: list[Chapter],
+    ending: str,
+    *,
+    title: str | None = None,
+    podcast_name: str | None = None,
+) -> bytes:
+    """Write normalised chapters in one of CHAPTER_TYPES; equal values always give equal bytes.
+
+    JSON says everything, and Podlove Simple Chapters and text have links. But JSON alone knows
+    hidden chapters, which the others leave out. It is never empty.
+    """
+    if ending == "json":
+        return render_json_chapters(chapters, title=title, podcast_name=podcast_name)
+    listed = [chapter for chapter in chapters if chapter.title and not chapter.is_hidden]
+    if ending == "psc":
+        return _simple_chapters(listed)
+    if ending == "txt":
+        lines = [_text_line(chapter) for chapter in listed]
+        return ("\n".join(lines) + "\n").encode("utf-8", "replace")
+    cues = [
+        Cue(chapter.start_ms, chapter.end_ms or chapter.start_ms, None, plain_line(chapter.title))
+        for chapter in listed
+    ]
+    return render_vtt(cues) if ending == "vtt" else render_srt(cues)
+
+
+def _simple_chapters(chapters: Sequence[Chapter]) -> bytes:
+    lines = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        '<psc:chapters version="1.2" xmlns:psc="http://podlove.org/simple-chapters">',
+    ]
+    for chapter in chapters:
+        values = {
+            "start": vtt_time(chapter.start_ms),
+            "title": plain_line(chapter.title),
+            "href": chapter.url,
+            "image": chapter.image_url,
+        }
+        said = [f'{name}="{html.escape(value)}"' for name, value in values.items() if value]
+        lines.append(f"  <psc:chapter {' '.join(said)}/>")
+    return ("\n".join([*lines, "</psc:chapters>"]) + "\n").encode("utf-8", "replace")
+
+
+def _text_line(chapter: Chapter) -> str:
+    """As mp4chaps and Auphonic write it; their players take a link from between the brackets."""
+    title = plain_line(chapter.title)
+    # Readers take a dash between time and title for none of the title's own.
+    dash = " -" if title.startswith(("-", "–", "—", ":", "|")) else ""
+    link = f" <{chapter.url}>" if chapter.url else ""
+    return f"{vtt_time(chapter.start_ms)}{dash} {title}{link}"
 
 
 def _decoded(data: bytes) -> str:

@@ -81,6 +81,7 @@ TIMING_LINE = re.compile(
 )
 _SPEAKER = re.compile(r"<v(?:\.[^\s<>]*)?[ \t]([^<>]*)>")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>|<[0-9:.]+>")
+_LIKE_A_TAG = re.compile(r"<(?=[A-Za-z/!?0-9])")
 # Where on the screen an SRT cue stands; in WebVTT the same characters would be words.
 _SRT_POSITION = re.compile(r"\{\\an?[0-9]\}")
 # Tab and line feed are the only control characters that belong in text.
@@ -208,6 +209,26 @@ def render_vtt(cues: list[Cue]) -> bytes:
         voice = f"<v {speaker}>" if speaker else ""
         blocks.append(f"{vtt_time(cue.start_ms)} --> {vtt_time(end_ms)}\n{voice}{text}")
     return ("\n\n".join(blocks) + "\n").encode()
+
+
+def render_srt(cues: list[Cue]) -> bytes:
+    """Write cues as SRT, by start; speakers stand before their words. What would be read as markup
+    is escaped, as WebVTT does it, because many players show SRT as HTML."""
+    ordered = sorted(cues, key=lambda cue: cue.start_ms)
+    starts = [cue.start_ms for cue in ordered]
+    blocks: list[str] = []
+    for cue in ordered:
+        text = _tidy(cue.text)
+        if not text:
+            continue
+        end_ms = cue.end_ms if cue.end_ms > cue.start_ms else _invented_end(cue.start_ms, starts)
+        times = f"{vtt_time(cue.start_ms)} --> {vtt_time(end_ms)}".replace(".", ",")
+        said = f"{' '.join(cue.speaker.split())}: {text}" if cue.speaker else text
+        if html.unescape(said) != said:
+            said = said.replace("&", "&amp;")
+        said = said.replace("-->", "--&gt;")
+        blocks.append(f"{len(blocks) + 1}\n{times}\n{_LIKE_A_TAG.sub('&lt;', said)}")
+    return ("\n\n".join(blocks) + "\n").encode("utf-8", "replace")
 
 
 def sanitise_payload(payload: dict[str, Any]) -> str:

@@ -299,7 +299,7 @@ class Immediate:
         if request.path == OPML_PATH:
             return None
         parts = request.path.split("/")
-        is_possible = len(parts) <= 4 and may_be_id(parts[2].removesuffix(".json"))
+        is_possible = len(parts) <= 4 and may_be_id(parts[2].partition(".")[0])
         return None if is_possible else NOT_FOUND
 
 

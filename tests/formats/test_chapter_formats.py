@@ -5,8 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podhost.errors import Invalid
-from podhost.formats.chapter_formats import notes_chapters, parse_chapters
-from podhost.formats.chapters import Chapter
+from podhost.formats.chapter_formats import (
+    CHAPTER_TYPES,
+    notes_chapters,
+    parse_chapters,
+    render_chapters,
+)
+from podhost.formats.chapters import Chapter, normalise_chapters
 
 HOUR_MS = 3_600_000
 PSC = """<?xml version="1.0" encoding="UTF-8"?>
@@ -112,6 +117,91 @@ def test_a_cue_with_an_impossible_time_is_named():
 
 def test_an_empty_list_of_simple_chapters_takes_chapters_away():
     assert parse_chapters(b"<chapters/>", "chapters.psc") == []
+
+
+# Writing
+
+
+CHAPTERS = [
+    Chapter(start_ms=0, title='A "B" & <x-y onload=alert(1)>', end_ms=62_500),
+    Chapter(start_ms=30_000, end_ms=62_500, is_hidden=True, url="https://hidden.example/"),
+    Chapter(
+        start_ms=62_500,
+        title="1 --> 2 < 3",
+        end_ms=HOUR_MS,
+        url="https://a.example/?a=1&b=2",
+        image_url="https://a.example/1.jpg",
+    ),
+]
+
+
+def test_it_writes_podlove_simple_chapters():
+    assert render_chapters(CHAPTERS, "psc").decode().splitlines() == [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        '<psc:chapters version="1.2" xmlns:psc="http://podlove.org/simple-chapters">',
+        '  <psc:chapter start="00:00:00.000" title="A &quot;B&quot; &amp; '
+        '&lt;x-y onload=alert(1)&gt;"/>',
+        '  <psc:chapter start="00:01:02.500" title="1 --&gt; 2 &lt; 3" '
+        'href="https://a.example/?a=1&amp;b=2" image="https://a.example/1.jpg"/>',
+        "</psc:chapters>",
+    ]
+
+
+def test_it_writes_webvtt_srt_and_text():
+    assert render_chapters(CHAPTERS, "vtt").decode() == (
+        "WEBVTT\n\n00:00:00.000 --> 00:01:02.500\n"
+        'A "B" &amp; &lt;x-y onload=alert(1)&gt;\n\n'
+        "00:01:02.500 --> 01:00:00.000\n1 --&gt; 2 &lt; 3\n"
+    )
+    assert render_chapters(CHAPTERS, "srt").decode() == (
+        '1\n00:00:00,000 --> 00:01:02,500\nA "B" & &lt;x-y onload=alert(1)>\n\n'
+        "2\n00:01:02,500 --> 01:00:00,000\n1 --&gt; 2 < 3\n"
+    )
+    assert render_chapters(CHAPTERS, "txt").decode() == (
+        '00:00:00.000 A "B" & <x-y onload=alert(1)>\n'
+        "00:01:02.500 1 --> 2 < 3 <https://a.example/?a=1&b=2>\n"
+    )
+
+
+@pytest.mark.parametrize("ending", CHAPTER_TYPES)
+def test_no_form_is_empty_even_without_any_listed_chapter(ending):
+    hidden = [Chapter(start_ms=0, end_ms=HOUR_MS, is_hidden=True)]
+    assert render_chapters(hidden, ending)
+
+
+titles = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=60)
+urls = st.none() | st.sampled_from(["https://a.example/?a=1&b=2", "https://b.example/%3C"])
+lists = st.lists(
+    st.builds(
+        Chapter,
+        start_ms=st.integers(0, HOUR_MS - 1),
+        title=titles | st.sampled_from(["<b>", "1 --> 2", "&amp;", "42", "<v Ann>x", "a\tb", "-"]),
+        url=urls,
+        image_url=urls,
+        is_hidden=st.booleans(),
+    ),
+    max_size=6,
+)
+
+
+@given(lists)
+def test_what_is_written_is_read_again(chapters):
+    clean, _ = normalise_chapters(chapters, HOUR_MS)
+    listed = [chapter for chapter in clean if not chapter.is_hidden]
+    for ending in CHAPTER_TYPES:
+        if not listed and ending in ("vtt", "srt", "txt"):
+            continue
+        found = parse_chapters(render_chapters(clean, ending), f"chapters.{ending}")
+        again, warnings = normalise_chapters(found, HOUR_MS)
+        assert not warnings, (ending, warnings)
+        if ending == "json":
+            assert again == clean
+            continue
+        assert starts(again) == starts(listed), ending
+        if ending != "srt" and ending != "vtt":
+            assert [c.url for c in again] == [c.url for c in listed], ending
+        if ending == "psc":
+            assert [c.image_url for c in again] == [c.image_url for c in listed]
 
 
 # Notes

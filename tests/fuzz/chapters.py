@@ -1,7 +1,12 @@
 """Chapter files of every format: the first line is the file's name, the rest its content."""
 
 from podhost.errors import Invalid
-from podhost.formats.chapter_formats import notes_chapters, parse_chapters
+from podhost.formats.chapter_formats import (
+    CHAPTER_TYPES,
+    notes_chapters,
+    parse_chapters,
+    render_chapters,
+)
 from podhost.formats.chapters import (
     CHAPTER_LIMIT,
     TITLE_LIMIT,
@@ -35,3 +40,7 @@ def one_input(data: bytes) -> None:
             assert all(0 <= start < duration_ms for start in starts)
         assert normalise_chapters(clean, duration_ms) == (clean, [])
         assert parse_json_chapters(render_json_chapters(clean)) == clean
+        listed = [chapter.start_ms for chapter in clean if not chapter.is_hidden]
+        for ending in CHAPTER_TYPES if listed else ():
+            found = parse_chapters(render_chapters(clean, ending), f"chapters.{ending}")
+            assert [c.start_ms for c in found] == (starts if ending == "json" else listed), ending

@@ -800,7 +800,16 @@ def test_a_bucket_that_lost_the_file_is_503(bucket_host: Callable[..., Host]) ->
             b"\xff\xd8picture",
             "public, max-age=31536000, immutable",
         ),
-        (f"/chapters/{EPISODE}.json", "application/json+chapters", None, "public, max-age=300"),
+        *(
+            (f"/chapters/{EPISODE}.{ending}", content_type, None, "public, max-age=300")
+            for ending, content_type in {
+                "json": "application/json+chapters",
+                "psc": "application/xml",
+                "vtt": "text/vtt; charset=utf-8",
+                "srt": "application/x-subrip",
+                "txt": "text/plain; charset=utf-8",
+            }.items()
+        ),
         (
             f"/transcripts/{EPISODE}/{TRANSCRIPT}.vtt",
             "text/vtt; charset=utf-8",
@@ -844,6 +853,8 @@ def test_side_files_are_served_with_validators(
         "/artwork/../../x",
         f"/chapters/{'f' * 16}.json",
         f"/chapters/{EPISODE}.xml",
+        f"/chapters/{EPISODE}",
+        f"/chapters/{EPISODE}.json.vtt",
         f"/transcripts/{EPISODE}/{TRANSCRIPT}.srt",
         f"/transcripts/{'f' * 16}/{TRANSCRIPT}.vtt",
         f"/transcripts/{EPISODE}/{'f' * 16}.vtt",
