@@ -1,43 +1,73 @@
 """The commands `import` and `export`; they parse, print and call, and decide nothing."""
 
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from podhost.cli_options import COMMON, opened, print_json, progress, settings_flags
+from podhost.cli_options import (
+    COMMON,
+    opened,
+    print_json,
+    progress,
+    settings_flags,
+    stop_on_signal,
+)
+
+if TYPE_CHECKING:
+    from podhost.fetching import Fetcher
+    from podhost.import_commands import OnProgress
+    from podhost.instance import Instance
 
 
 @click.command("import")
 @click.argument("source")
 @click.option("--dry-run", is_flag=True, help="Only say what would come; nothing is written.")
+@click.option("--retry", is_flag=True, help="Try the failed episodes of an import again.")
 @click.option("--mine", is_flag=True, help="The show is yours, although its feed is locked.")
-@click.option("--json", "as_json", is_flag=True, help="Print the whole plan as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @settings_flags(*COMMON)
-def import_show(source: str, dry_run: bool, mine: bool, as_json: bool, **flags: Any) -> None:
-    """Say what moving a show here would bring: SOURCE is a feed's address, a file, or OPML.
+def import_show(
+    source: str, dry_run: bool, retry: bool, mine: bool, as_json: bool, **flags: Any
+) -> None:
+    """Move a show here: SOURCE is its feed's address, a file, or OPML; with --retry also the show.
 
-    Example: podhost import https://old.example/feed.xml --dry-run
+    What was interrupted goes on when the same command is given again; later, it brings what is new.
+
+    Example: podhost import https://old.example/feed.xml
     """
     from podhost.fetching import instance_fetcher
+
+    if dry_run and retry:
+        raise click.UsageError("--dry-run and --retry say different things; give one of them.")
+    with opened(flags) as instance:
+        settings, base_url = instance.settings, instance.base_url
+        with instance_fetcher(settings, base_url=base_url, purpose="feed import") as fetcher:
+            if dry_run:
+                _say_what_would_come(instance, source, fetcher, mine=mine, as_json=as_json)
+            else:
+                _import(instance, source, fetcher, retry=retry, mine=mine, as_json=as_json)
+
+
+def _say_what_would_come(
+    instance: "Instance", source: str, fetcher: "Fetcher", *, mine: bool, as_json: bool
+) -> None:
     from podhost.import_report import describe_import, import_answer, refusals
     from podhost.imports import plan_imports
 
-    if not dry_run:
-        raise click.UsageError(
-            "Only a dry run can be made yet: add --dry-run to see what would come."
+    with progress("Reading") as advance:
+        plans = plan_imports(
+            source,
+            fetcher,
+            database=instance.database,
+            now=instance.now(),
+            is_mine=mine,
+            base_url=instance.base_url,
+            on_progress=advance,
         )
-    with opened(flags) as instance, progress("Reading") as advance:
-        settings, base_url = instance.settings, instance.base_url
-        with instance_fetcher(settings, base_url=base_url, purpose="feed import") as fetcher:
-            plans = plan_imports(
-                source,
-                fetcher,
-                database=instance.database,
-                now=instance.now(),
-                is_mine=mine,
-                on_progress=advance,
-            )
     if as_json:
         print_json({"feeds": [import_answer(plan) for plan in plans]})
     else:
@@ -46,6 +76,69 @@ def import_show(source: str, dry_run: bool, mine: bool, as_json: bool, **flags: 
         click.echo("Nothing was written.")
     if sentences := refusals(plans):
         raise click.ClickException("\n".join(sentences))
+
+
+def _import(
+    instance: "Instance",
+    source: str,
+    fetcher: "Fetcher",
+    *,
+    retry: bool,
+    mine: bool,
+    as_json: bool,
+) -> None:
+    from podhost import import_commands as work
+    from podhost.import_answers import describe_result
+
+    stop = stop_on_signal()
+    if retry:
+        begun = [work.Begun(source, work.retry_failed(instance, source))]
+    else:
+        begun = work.begin_imports(instance, source, fetcher, is_mine=mine)
+    ids = [one.import_id for one in begun if one.import_id is not None]
+    with _progress_line() as tell:
+        is_done = work.work_until_done(instance, ids, fetcher, stop=stop, on_progress=tell)
+    answers = work.import_results(instance, ids)
+    errors = [f"{one.name}: {one.error}" for one in begun if one.error is not None]
+    errors += [f"{answer.source}: {answer.error}" for answer in answers if answer.error]
+    if as_json:
+        print_json({"imports": answers, "errors": errors})
+    else:
+        for answer in answers:
+            click.echo("\n".join(describe_result(answer)))
+    for line in errors:
+        click.echo(f"  Problem: {line}", err=True)
+    if not is_done:
+        raise click.ClickException("It was stopped; the same command goes on where it was.")
+    failed = sum(answer.episodes.failed for answer in answers)
+    if failed:
+        them = "An episode" if failed == 1 else f"{failed} episodes"
+        raise click.ClickException(
+            f"{them} did not come. To try again: podhost import {source} --retry"
+        )
+    if errors:
+        raise click.exceptions.Exit(1)
+
+
+@contextmanager
+def _progress_line() -> Iterator["OnProgress"]:
+    """How far imports are, in one line on a terminal; nothing elsewhere."""
+    from podhost.import_answers import ImportSummary, describe_progress, size_in_words
+
+    if not sys.stderr.isatty():
+        yield lambda found, under_way: None
+        return
+
+    def tell(found: Sequence[ImportSummary], under_way_bytes: int) -> None:
+        lines = [describe_progress(one) for one in found if one.state != "done"]
+        more = f" and {len(lines) - 1} other shows" if len(lines) > 1 else ""
+        under_way = f", {size_in_words(under_way_bytes)} under way" if under_way_bytes else ""
+        click.echo(f"\r\x1b[K{lines[0] if lines else ''}{more}{under_way}", nl=False, err=True)
+
+    try:
+        yield tell
+    finally:
+        click.echo("\r\x1b[K", nl=False, err=True)
 
 
 @click.command()

@@ -9,7 +9,8 @@ import base64
 import re
 import threading
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote_to_bytes, urlencode, urljoin, urlsplit, urlunsplit
@@ -53,6 +54,16 @@ class Fetched:
     headers: Mapping[str, str]
     body: bytes
     hops: tuple[Hop, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """An answer whose body is still to come: `chunks` are its bytes as they are sent."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    chunks: Iterable[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +164,37 @@ class Fetcher:
         sent |= {name.lower(): value for name, value in headers.items()}
         body = urlencode(form).encode("ascii")
         return self._fetch(url, "POST", sent, body, POST_ANSWER_BYTES, seconds)
+
+    @contextmanager
+    def stream(
+        self, url: str, *, max_bytes: int, headers: Mapping[str, str] = {}, seconds: float
+    ) -> Iterator[Streamed]:
+        """Read a large file at `url`, following redirects; its bytes are read within.
+
+        The bytes are those of the file: nothing is unpacked, and whoever packs it all the same is
+        refused. A body of more than `max_bytes` raises Unavailable.
+        """
+        sent = {"user-agent": self._user_agent, "accept": "*/*", "accept-encoding": "identity"}
+        sent |= {name.lower(): value for name, value in headers.items()}
+        place = _place(url)
+        hops: list[Hop] = []
+        seen: set[tuple[str, str]] = set()
+        connections = self._opened()
+        with connections.until(seconds, max_bytes + max_bytes // 8 + _WIRE_EXTRA_BYTES):
+            while True:
+                _judge_way(place, "GET", hops, seen)
+                with _answer(connections, place, "GET", sent, b"") as response:
+                    found = _header_values(response.headers)
+                    location = found.get("location", "") if response.status in REDIRECTS else ""
+                    if not location:
+                        chunks = _limited(place.host, response, found, max_bytes)
+                        yield Streamed(place.url, response.status, found, chunks)
+                        return
+                hops.append(Hop(place.url, response.status))
+                onward = _onward(place, location)
+                if not place.trusts(onward):
+                    sent = {k: v for k, v in sent.items() if k not in _SECRET_HEADERS}
+                place = onward
 
     def _fetch(
         self,
@@ -280,6 +322,22 @@ def _one_answer(
     max_bytes: int,
 ) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body; the body of a redirect is not read."""
+    with _answer(connections, place, method, headers, content) as response:
+        found = _header_values(response.headers)
+        if method == "HEAD" or (response.status in REDIRECTS and "location" in found):
+            return response.status, found, b""
+        body = _body(place.host, response, found, max_bytes)
+    return response.status, found, body
+
+
+def _answer(
+    connections: "Connections",
+    place: _Place,
+    method: str,
+    headers: Mapping[str, str],
+    content: bytes,
+) -> AbstractContextManager[Any]:
+    """The answer to one request, whose body is read within."""
     from httpcore import URL
 
     sent = {"host": place.host_header, **headers}
@@ -293,12 +351,24 @@ def _one_answer(
         port=place.port,
         target=place.target.encode(),
     )
-    with connections.answer(method, url, sent, content) as response:
-        found = _header_values(response.headers)
-        if method == "HEAD" or (response.status in REDIRECTS and "location" in found):
-            return response.status, found, b""
-        body = _body(place.host, response, found, max_bytes)
-    return response.status, found, body
+    return connections.answer(method, url, sent, content)
+
+
+def _limited(
+    host: str, response: Any, headers: Mapping[str, str], max_bytes: int
+) -> Iterator[bytes]:
+    """The body as it comes, up to `max_bytes`."""
+    coding = headers.get("content-encoding", "").strip().lower()
+    if coding not in ("", "identity"):
+        raise Unavailable(f"{host} packs its answer as {shown(coding)}, which was not asked for.")
+    size_bytes = 0
+    for chunk in response.iter_stream():
+        size_bytes += len(chunk)
+        if size_bytes > max_bytes:
+            raise Unavailable(
+                f"{host} sends more than podhost reads here: over {_size(max_bytes)}."
+            )
+        yield chunk
 
 
 def _header_values(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -11,53 +11,52 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from podhost.db import Database
-from podhost.errors import Invalid, PodhostError, Unavailable
+from podhost.errors import Invalid, PodhostError
+from podhost.feed_pages import (
+    ACCEPT,
+    MAX_FEED_BYTES,
+    FeedPage,
+    Wait,
+    fetched_page,
+    first_page,
+)
 from podhost.formats.feed_xml import Level, read_feed
 from podhost.formats.imported import COMES, DRAFT, SECOND_COPY, ImportedShow, Oddity
 from podhost.formats.opml import ListedFeed, is_opml, read_opml
 from podhost.formats.rss_import import MAX_EPISODES, read_show
 from podhost.formats.text import shown
 from podhost.import_sources import AudioLook, look_at_audio, old_host
-from podhost.models import Show
+from podhost.models import Import, Show
 
 if TYPE_CHECKING:
-    from podhost.fetching import Fetched, Fetcher, Hop
+    from podhost.fetching import Fetcher, Hop
 
-MAX_FEED_BYTES = 50_000_000
 MAX_PAGES = 200
-_ACCEPT = "application/rss+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1"
-_TRIES = 4
-# What a server may ask us to wait while somebody looks at the screen.
-_LONGEST_WAIT_SECONDS = 20.0
-_ODD_SCHEMES = re.compile(r"(?:feed|itpc|pcast|podcast):(?://)?(?=\S)", re.IGNORECASE)
-# No host is called so; who names a file that is not there wants to know that.
-_FILE_ENDING = re.compile(r"\.(?:xml|rss|opml|txt|atom)\Z", re.IGNORECASE)
-_LINK = re.compile(r"<link\b([^<>]*)>", re.IGNORECASE)
-_ATTRIBUTE = re.compile(r"([a-z]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))", re.IGNORECASE)
-_LOOKED_THROUGH_BYTES = 500_000
-_WEB_PAGE = re.compile(rb"\s*(?:<!doctype\s+html|<html|<!--.{0,500}?-->\s*<html)", re.I | re.DOTALL)
 # Feeds this large are not read twice only to see whether guids change.
 _READ_TWICE_BYTES = 5_000_000
 _CUT_FEED_GAP = 1
 
-Wait = Callable[[float], None]
-
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a show comes from: an address, or a document with the name of its file."""
+    """Where a show comes from: an address, or a document with the name and the path of its file."""
 
     name: str
     address: str | None = None
     document: bytes | None = None
+    path: str = ""
+
+    @property
+    def key(self) -> str:
+        """What recognises it when it is given again."""
+        return self.address.strip() if self.address is not None else self.path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +65,8 @@ class ImportPlan:
 
     `feed_url` is where the feed was found, None for a file; `hops` are the redirects on the way.
     `refusals` are sentences on why the import may not start. `level` is how far the XML can be
-    trusted; `sha256` is that of the first page, for whoever compares a later run.
+    trusted; `sha256` and the validators (RFC 9110 8.8) are those of the first page, for a later
+    run.
     """
 
     source: str
@@ -81,6 +81,8 @@ class ImportPlan:
     audio: AudioLook
     refusals: tuple[str, ...]
     oddities: tuple[Oddity, ...]
+    etag: str | None = None
+    last_modified: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +95,18 @@ class FailedPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
-    """One document of a feed, as it came."""
+class EarlierRead:
+    """What is known of a feed that was read before: the show that it became, its validators."""
 
-    url: str | None
-    body: bytes
-    content_type: str = ""
-    hops: tuple["Hop", ...] = ()
+    show_id: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What asks for the feed only if it changed (RFC 9110 13.1)."""
+        named = {"if-none-match": self.etag, "if-modified-since": self.last_modified}
+        return {name: value for name, value in named.items() if value}
 
 
 def open_source(given: str) -> Source:
@@ -110,13 +117,13 @@ def open_source(given: str) -> Source:
     path = Path(given)
     try:
         if not path.is_file():
-            return Source(_without_secrets(given), address=given)
+            return Source(without_secrets(given), address=given)
         if path.stat().st_size > MAX_FEED_BYTES:
             raise Invalid(f"The file {path.name} is larger than 50 MB.")
-        return Source(path.name, document=path.read_bytes())
+        return Source(path.name, document=path.read_bytes(), path=str(path.resolve()))
     except (OSError, ValueError) as error:
         if isinstance(error, ValueError) or not path.suffix:
-            return Source(_without_secrets(given), address=given)
+            return Source(without_secrets(given), address=given)
         raise Invalid(f"The file {shown(given)} cannot be read: {error}.") from error
 
 
@@ -134,15 +141,22 @@ def plan_import(
     database: Database,
     now: datetime,
     is_mine: bool = False,
+    base_url: str = "",
+    earlier: EarlierRead | None = None,
+    looks_at_audio: bool = True,
     wait: Wait = time.sleep,
 ) -> ImportPlan:
     """Find out what importing one feed would bring. Nothing is written.
 
-    `is_mine` is the operator's word that the show is theirs, in spite of its podcast:locked.
+    `is_mine` is the operator's word that the show is theirs, in spite of its podcast:locked;
+    `base_url` is our own address; `earlier` is what a show that came from this feed knows of it.
     Raises Invalid when there is no feed that can be read, Forbidden for places that podhost may
-    not ask, Unavailable when the old host does not answer.
+    not ask, Unavailable when the old host does not answer, UnchangedFeed where it says so.
     """
-    first = _first_page(source, fetcher, wait)
+    known = earlier or EarlierRead()
+    _refuse_own(source.address, base_url)
+    first = _read_first(source, fetcher, wait, known.headers)
+    _refuse_own(first.url, base_url)
     feed = read_feed(first.body, first.content_type)
     show = read_show(feed, feed_url=first.url)
     oddities = list(show.oddities)
@@ -154,8 +168,9 @@ def plan_import(
             break
     is_private = source.address is not None and source.name != source.address.strip()
     oddities += _about_the_whole(show, first, now, is_private=is_private)
-    oddities += _changing_guids(show, first, fetcher)
-    audio = look_at_audio(show.episodes, fetcher)
+    if known.show_id is None:
+        oddities += _changing_guids(show, first, fetcher)
+    audio = look_at_audio(show.episodes, fetcher) if looks_at_audio else AudioLook()
     return ImportPlan(
         source=source.name,
         feed_url=first.url,
@@ -167,8 +182,10 @@ def plan_import(
         show=show,
         old_host=old_host(show),
         audio=audio,
-        refusals=tuple(_refusals(show, database, is_mine=is_mine)),
+        refusals=tuple(_refusals(show, database, is_mine=is_mine, own_id=known.show_id)),
         oddities=tuple(oddities),
+        etag=first.etag,
+        last_modified=first.last_modified,
     )
 
 
@@ -179,6 +196,7 @@ def plan_imports(
     database: Database,
     now: datetime,
     is_mine: bool = False,
+    base_url: str = "",
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[ImportPlan | FailedPlan]:
     """Plan what somebody named: a feed, or each feed of an OPML list; one that fails stops none.
@@ -187,18 +205,61 @@ def plan_imports(
     """
     source = open_source(given)
     feeds = listed_feeds(source)
+
+    def plan(one: Source) -> ImportPlan:
+        with database.read() as session:
+            earlier = known_read(session, one)
+        # Without its validators: whoever looks wants to see the feed.
+        return plan_import(
+            one,
+            fetcher,
+            database=database,
+            now=now,
+            is_mine=is_mine,
+            base_url=base_url,
+            earlier=EarlierRead(show_id=earlier.show_id),
+        )
+
     if feeds is None:
-        return [plan_import(source, fetcher, database=database, now=now, is_mine=is_mine)]
+        return [plan(source)]
     plans: list[ImportPlan | FailedPlan] = []
     for number, feed in enumerate(feeds, 1):
-        name = _without_secrets(feed.url)
+        one = listed_source(feed)
         try:
-            one = Source(name, address=feed.url)
-            plans.append(plan_import(one, fetcher, database=database, now=now, is_mine=is_mine))
+            plans.append(plan(one))
         except PodhostError as error:
-            plans.append(FailedPlan(name, feed.title, error.message))
+            plans.append(FailedPlan(one.name, feed.title, error.message))
         on_progress(number, len(feeds))
     return plans
+
+
+def listed_source(feed: ListedFeed) -> Source:
+    """A feed of a list as a source of its own."""
+    return Source(without_secrets(feed.url), address=feed.url)
+
+
+def address_source(address: str) -> Source:
+    """An address as a source; nothing is looked for on this machine."""
+    return Source(without_secrets(address), address=address)
+
+
+def source_sha256(source: Source) -> str:
+    """By what an import is found again."""
+    return hashlib.sha256(source.key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def find_import(session: Session, source: Source) -> Import | None:
+    """The import of this source, if there was one."""
+    return session.scalar(select(Import).where(Import.source_sha256 == source_sha256(source)))
+
+
+def known_read(session: Session, source: Source) -> EarlierRead:
+    """What an earlier import of the source left, whose show is still here."""
+    known = find_import(session, source)
+    show = session.get(Show, known.show_id) if known is not None and known.show_id else None
+    if known is None or show is None or show.deleted_at is not None:
+        return EarlierRead()
+    return EarlierRead(show.id, known.etag, known.last_modified)
 
 
 def outcomes(show: ImportedShow) -> Mapping[str, int]:
@@ -209,7 +270,7 @@ def outcomes(show: ImportedShow) -> Mapping[str, int]:
     return counts
 
 
-def _without_secrets(address: str) -> str:
+def without_secrets(address: str) -> str:
     """The address as it may be shown: private feeds carry their secret before the host."""
     return re.sub(r"(?:\A|(?<=//))[^/?#]*@", "", address.strip())
 
@@ -217,92 +278,22 @@ def _without_secrets(address: str) -> str:
 # Fetching -----------------------------------------------------------------------------------------
 
 
-def _first_page(source: Source, fetcher: "Fetcher", wait: Wait) -> _Page:
+def _read_first(
+    source: Source, fetcher: "Fetcher", wait: Wait, headers: Mapping[str, str]
+) -> FeedPage:
     if source.document is not None:
-        return _Page(None, source.document)
+        return FeedPage(None, source.document)
     assert source.address is not None
-    candidates = _candidates(source.address)
-    for number, address in enumerate(candidates, 1):
-        try:
-            page = _fetched_page(address, fetcher, wait)
-        except Unavailable:
-            if number == len(candidates):
-                raise
-            continue
-        if _WEB_PAGE.match(page.body):
-            return _fetched_page(_feed_of_web_page(page), fetcher, wait)
-        return page
-    raise AssertionError
+    return first_page(source.address, fetcher, wait, headers)
 
 
-def _candidates(address: str) -> list[str]:
-    """The addresses that may be meant, the likeliest first."""
-    address = address.strip()
-    if match := _ODD_SCHEMES.match(address):
-        rest = address[match.end() :]
-        address = rest if re.match("https?://", rest, re.IGNORECASE) else f"https://{rest}"
-    try:
-        parts = urlsplit(address if "://" in address else f"https://{address}")
-    except ValueError:
-        raise Invalid(f"{shown(address)} is no address and no file.") from None
-    has_host = "." in parts.netloc.strip(".") or ":" in parts.netloc
-    if not has_host or ("://" not in address and _FILE_ENDING.search(parts.netloc)):
-        raise Invalid(f"There is no file {shown(address)}, and it is no address either.")
-    whole = urlunsplit(parts._replace(fragment=""))
-    if "://" in address:
-        return [whole]
-    return [whole, urlunsplit(parts._replace(fragment="", scheme="http"))]
-
-
-def _fetched_page(address: str, fetcher: "Fetcher", wait: Wait) -> _Page:
-    answer = _answered(address, fetcher, wait)
-    host = urlsplit(answer.url).hostname or "The old host"
-    if answer.status in (401, 403):
-        raise Invalid(
-            f"{host} does not give the feed out ({answer.status}). Save it in your browser and "
-            "give podhost the file."
-        )
-    if answer.status in (404, 410):
-        raise Invalid(f"{host} has no feed at this address ({answer.status}).")
-    if answer.status != 200:
-        raise Unavailable(f"{host} answered {answer.status} instead of a feed. Try it again later.")
-    return _Page(answer.url, answer.body, answer.headers.get("content-type", ""), answer.hops)
-
-
-def _answered(address: str, fetcher: "Fetcher", wait: Wait) -> "Fetched":
-    """The answer, after some more tries where the server is too busy for one (RFC 9110 15.6)."""
-    for number in range(1, _TRIES + 1):
-        answer = fetcher.get(address, max_bytes=MAX_FEED_BYTES, accept=_ACCEPT)
-        if answer.status != 429 and answer.status < 500:
-            break
-        if number < _TRIES:
-            asked = answer.headers.get("retry-after", "")
-            seconds = float(asked) if re.fullmatch("[0-9]{1,6}", asked) else 2.0**number
-            if seconds > _LONGEST_WAIT_SECONDS:
-                break
-            wait(seconds)
-    return answer
-
-
-def _feed_of_web_page(page: _Page) -> str:
-    """The address of the RSS feed that a web page names. Raises Invalid when it names none."""
-    text = page.body[:_LOOKED_THROUGH_BYTES].decode("utf-8", "replace")
-    for match in _LINK.finditer(text):
-        values = {
-            name.lower(): unescape(double or single or bare).strip()
-            for name, double, single, bare in _ATTRIBUTE.findall(match[1])
-        }
-        is_feed = "alternate" in values.get("rel", "").lower().split()
-        if is_feed and values.get("type", "").lower() == "application/rss+xml":
-            return urljoin(page.url or "", values.get("href", ""))
-    raise Invalid(
-        "This is a web page, and it names no RSS feed. Give the address of the feed itself, which "
-        "the old host shows in its settings."
-    )
+def _refuse_own(address: str | None, base_url: str) -> None:
+    if address and base_url and f"{address.strip()}/".startswith(f"{base_url}/"):
+        raise Invalid("This feed comes from this very podhost: its show is here already.")
 
 
 def _later_pages(
-    show: ImportedShow, first: _Page, fetcher: "Fetcher", wait: Wait, oddities: list[Oddity]
+    show: ImportedShow, first: FeedPage, fetcher: "Fetcher", wait: Wait, oddities: list[Oddity]
 ) -> Iterator[ImportedShow]:
     """The pages behind the first one (RFC 5005), for as long as the addresses are new ones."""
     seen = {first.url}
@@ -313,7 +304,7 @@ def _later_pages(
     while address and address not in seen and len(seen) < MAX_PAGES:
         seen.add(address)
         try:
-            page = _fetched_page(address, fetcher, wait)
+            page = fetched_page(address, fetcher, wait)
             feed = read_feed(page.body, page.content_type)
             later = read_show(feed, feed_url=page.url, first_position=position)
         except PodhostError as error:
@@ -342,14 +333,20 @@ def _with_page(
 # Judging ------------------------------------------------------------------------------------------
 
 
-def _refusals(show: ImportedShow, database: Database, *, is_mine: bool) -> Iterator[str]:
+def _refusals(
+    show: ImportedShow, database: Database, *, is_mine: bool, own_id: str | None
+) -> Iterator[str]:
     if show.is_locked and not is_mine:
         yield (
             "The feed is locked (podcast:locked): its owner does not want it imported. Unlock it "
             "at the old host; or, if the show is yours, say so with --mine."
         )
     if show.podcast_guid:
-        wanted = select(Show.slug).where(Show.podcast_guid == str(uuid.UUID(show.podcast_guid)))
+        wanted = select(Show.slug).where(
+            Show.podcast_guid == str(uuid.UUID(show.podcast_guid)),
+            Show.deleted_at.is_(None),
+            Show.id != (own_id or ""),
+        )
         with database.read() as session:
             found = session.scalar(wanted)
         if found is not None:
@@ -357,7 +354,7 @@ def _refusals(show: ImportedShow, database: Database, *, is_mine: bool) -> Itera
 
 
 def _about_the_whole(
-    show: ImportedShow, first: _Page, now: datetime, *, is_private: bool
+    show: ImportedShow, first: FeedPage, now: datetime, *, is_private: bool
 ) -> Iterator[Oddity]:
     if not show.episodes:
         yield _note("The feed has no episodes.", "An empty show would come.", True)
@@ -384,12 +381,12 @@ def _about_the_whole(
         yield _note("The feed's address has a password.", "It is a private feed; keep it so.", True)
 
 
-def _changing_guids(show: ImportedShow, first: _Page, fetcher: "Fetcher") -> Iterator[Oddity]:
+def _changing_guids(show: ImportedShow, first: FeedPage, fetcher: "Fetcher") -> Iterator[Oddity]:
     """Read the feed once more: guids with a session or a time in them change at every look."""
     if first.url is None or not show.episodes or len(first.body) > _READ_TWICE_BYTES:
         return
     try:
-        answer = fetcher.get(first.url, max_bytes=MAX_FEED_BYTES, accept=_ACCEPT)
+        answer = fetcher.get(first.url, max_bytes=MAX_FEED_BYTES, accept=ACCEPT)
         if answer.status != 200 or answer.body == first.body:
             return
         feed = read_feed(answer.body, answer.headers.get("content-type", ""))

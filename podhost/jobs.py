@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, and_, delete, func, not_, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, not_, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from podhost.errors import PodhostError
@@ -76,10 +76,18 @@ def _insert_for(is_sqlite: bool) -> "PostgresqlInsert | SqliteInsert":
     return postgresql.insert(Job)
 
 
-def claim(session: Session, *, kinds: Sequence[str], owner: str, now: datetime) -> Job | None:
+def claim(
+    session: Session,
+    *,
+    kinds: Sequence[str],
+    owner: str,
+    now: datetime,
+    unless: Select[str] | None = None,
+) -> Job | None:
     """The next due job, now leased to `owner`; None when nothing is due.
 
-    A job whose worker died (its lease has ended) is due as well.
+    A job whose worker died (its lease has ended) is due as well. `unless` selects keys whose turn
+    it is not.
     """
     has_ended = or_(Job.lease_until < now, Job.lease_until > now + _LONGEST_LEASE)
     due = or_(
@@ -94,6 +102,7 @@ def claim(session: Session, *, kinds: Sequence[str], owner: str, now: datetime) 
         select(Job)
         .outerjoin(busy, and_(busy.c.kind == Job.kind, busy.c.key == Job.key))
         .where(due, Job.kind.in_(kinds), busy.c.key.is_(None))
+        .where(*([] if unless is None else [Job.key.not_in(unless)]))
         .order_by(Job.run_at, Job.id)
         .limit(1)
         .with_for_update(skip_locked=True, of=Job)
@@ -107,7 +116,7 @@ def claim(session: Session, *, kinds: Sequence[str], owner: str, now: datetime) 
         job.status, job.lease_owner, job.lease_until = "failed", None, None
         job.error = job.error or "The worker died each time it did this."
         session.flush()
-        return claim(session, kinds=kinds, owner=owner, now=now)
+        return claim(session, kinds=kinds, owner=owner, now=now, unless=unless)
     job.status = "running"
     job.lease_owner = owner
     job.lease_until = now + LEASE

@@ -1,85 +1,24 @@
 """Every table and nothing but tables."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     JSON,
     BigInteger,
-    Connection,
-    DateTime,
-    Dialect,
     ForeignKey,
     Index,
-    Integer,
     LargeBinary,
-    MetaData,
     String,
     Text,
-    TypeDecorator,
     UniqueConstraint,
-    event,
     false,
-    text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """Aware UTC datetimes on both engines; SQLite has no zone, so it is put on and taken off."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """To the database: a naive datetime is a programming mistake."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("naive datetime")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """From the database: always aware, always UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Base(DeclarativeBase):
-    """The common base; constraint names are fixed so that migrations can name them."""
-
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own way to declare it
-        datetime: UtcDateTime,
-        dict[str, Any]: JSON,
-        list[Any]: JSON,
-    }
-
-
-Base.metadata.naming_convention = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s",
-    "pk": "pk_%(table_name)s",
-}
-
-_ONLY_WHERE = "only_where"
-
-
-@event.listens_for(Base.metadata, "before_create")
-def _make_indexes_partial(metadata: MetaData, connection: Connection, **_: object) -> None:
-    """Give indexes their condition for the dialect in use; naming both in `Index` would load both,
-    PostgreSQL's on a laptop too."""
-    for table in metadata.tables.values():
-        for index in table.indexes:
-            if _ONLY_WHERE in index.info:
-                options = index.dialect_options[connection.dialect.name]
-                options["where"] = text(index.info[_ONLY_WHERE])
-
-
-# Portable: SQLite only counts up by itself on a plain INTEGER primary key.
-Counter = BigInteger().with_variant(Integer, "sqlite")
+from podhost.model_base import ONLY_WHERE, Counter
+from podhost.model_base import Base as Base
+from podhost.model_base import UtcDateTime as UtcDateTime
 
 
 class Fact(Base):
@@ -267,7 +206,7 @@ class Audio(Base):
         UniqueConstraint("episode_id", "revision"),
         # An episode has one current revision.
         Index(
-            "uq_audio_current", "episode_id", unique=True, info={_ONLY_WHERE: "replaced_at IS NULL"}
+            "uq_audio_current", "episode_id", unique=True, info={ONLY_WHERE: "replaced_at IS NULL"}
         ),
     )
 
@@ -453,6 +392,86 @@ class HubState(Base):
     live: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
+class Import(Base):
+    """A show that is moved in from another host: where from, how far it is, what was found."""
+
+    __tablename__ = "imports"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    # None: the feed has not been read yet.
+    show_id: Mapped[str | None] = mapped_column(ForeignKey("shows.id", ondelete="CASCADE"))
+    # The address or the file's path as it was given, and what recognises it.
+    source: Mapped[str] = mapped_column(Text)
+    source_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    # The operator's word that the show is theirs, in spite of its podcast:locked.
+    is_mine: Mapped[bool] = mapped_column(default=False)
+    # reading, running, comparing, done or failed.
+    state: Mapped[str] = mapped_column(String(16))
+    # Why the feed could not be read, as a sentence.
+    error: Mapped[str | None] = mapped_column(Text)
+    feed_url: Mapped[str | None] = mapped_column(Text)
+    feed_sha256: Mapped[str | None] = mapped_column(String(64))
+    # Validators of the feed as last read (RFC 9110 8.8).
+    etag: Mapped[str | None] = mapped_column(Text)
+    last_modified: Mapped[str | None] = mapped_column(Text)
+    # What the feed says of the show, without its episodes: formats.imported as JSON.
+    imported: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    second_copies: Mapped[int] = mapped_column(default=0)
+    # What of the show could not be kept, in sentences.
+    notes: Mapped[list[Any]]
+    # What the new feed says otherwise than the old one; None until it was compared.
+    differences: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    created_at: Mapped[datetime]
+    read_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class ImportEpisode(Base):
+    """An episode of a feed that is moved in, and what became of it."""
+
+    __tablename__ = "import_episodes"
+    __table_args__ = (UniqueConstraint("import_id", "guid"),)
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    import_id: Mapped[str] = mapped_column(ForeignKey("imports.id", ondelete="CASCADE"))
+    position: Mapped[int]
+    guid: Mapped[str] = mapped_column(Text)
+    # waiting, done or failed.
+    state: Mapped[str] = mapped_column(String(16))
+    # Why it failed, or why it is tried again, as a sentence.
+    error: Mapped[str | None] = mapped_column(Text)
+    attempts: Mapped[int] = mapped_column(default=0)
+    # None: it comes without audio.
+    media_url: Mapped[str | None] = mapped_column(Text)
+    # Whom the audio is asked of: few files at once of each.
+    media_host: Mapped[str] = mapped_column(String(255), default="")
+    # What the feed says of the episode: formats.imported as JSON.
+    imported: Mapped[dict[str, Any]]
+    # What of it could not be kept, in sentences.
+    notes: Mapped[list[Any]]
+    episode_id: Mapped[str | None] = mapped_column(
+        ForeignKey("episodes.id", ondelete="SET NULL"), index=True
+    )
+    # It waits to be published with the others.
+    is_unpublished: Mapped[bool] = mapped_column(default=False)
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    changed_at: Mapped[datetime]
+
+
+class ImportPicture(Base):
+    """A picture of the old host that was fetched: many episodes and people have the same one."""
+
+    __tablename__ = "import_pictures"
+
+    import_id: Mapped[str] = mapped_column(
+        ForeignKey("imports.id", ondelete="CASCADE"), primary_key=True
+    )
+    url_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    # No foreign key: a picture that nothing has any more is forgotten.
+    artwork_id: Mapped[str] = mapped_column(String(16))
+
+
 class Change(Base):
     """A line of the change log that every serving process follows to drop what it has in memory.
 
@@ -475,7 +494,7 @@ class Job(Base):
     __table_args__ = (
         # The same work waits once. It may wait while it also runs, for what changed meanwhile.
         Index(
-            "uq_jobs_waiting", "kind", "key", unique=True, info={_ONLY_WHERE: "status = 'waiting'"}
+            "uq_jobs_waiting", "kind", "key", unique=True, info={ONLY_WHERE: "status = 'waiting'"}
         ),
         Index("ix_jobs_due", "status", "run_at"),
     )

@@ -4,6 +4,7 @@ draft -> scheduled -> published -> withdrawn -> published again. The date of wha
 does not change: apps sort by it and would announce the episode anew.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -14,7 +15,8 @@ from podhost.episodes import episode_problems, touch_episode
 from podhost.errors import Conflict, Invalid
 from podhost.fields import UNUSUAL_YEAR, is_usual_year
 from podhost.jobs import enqueue
-from podhost.models import Episode
+from podhost.models import Episode, Show
+from podhost.shows import touch_show
 from podhost.tagging import WRITE_TAGS, wants_tags
 
 PUBLISH_EPISODE = "publish_episode"
@@ -55,6 +57,42 @@ def publish_episode(
             episode.published_at = _free_second(session, episode, at or now)
         episode.status = "published"
     touch_episode(session, episode, now=now)
+
+
+def publish_together(
+    session: Session, show: Show, dated: Iterable[tuple[Episode, datetime]], *, now: datetime
+) -> dict[str, str]:
+    """Publish drafts that were out elsewhere, all at once, each at its own time (aware).
+
+    Those whose time is still to come are scheduled. Gives back, by the id of the episode, why one
+    stays a draft.
+    """
+    taken = set(
+        session.scalars(
+            select(Episode.published_at).where(
+                Episode.show_id == show.id, Episode.status.in_(("published", "withdrawn"))
+            )
+        )
+    )
+    refused: dict[str, str] = {}
+    for episode, at in dated:
+        problems = episode_problems(episode) or ([] if is_usual_year(at) else [UNUSUAL_YEAR])
+        if problems:
+            refused[episode.id] = problems[0]
+            continue
+        if at > now:
+            episode.status, episode.published_at = "scheduled", at
+            enqueue(session, PUBLISH_EPISODE, episode.id, now=now, run_at=at)
+        else:
+            moment = at.replace(microsecond=0)
+            while moment in taken:
+                moment += timedelta(seconds=1)
+            taken.add(moment)
+            episode.status, episode.published_at = "published", moment
+        episode.changed_at = now
+        record_change(session, "episode", episode.id, now=now)
+    touch_show(session, show, now=now)
+    return refused
 
 
 def publish_due_episode(

@@ -11,18 +11,30 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy.orm import Session
 
-from podhost import edge, edge_walk, hubs, jobs, sweep, tagging
+from podhost import (
+    edge,
+    edge_walk,
+    hubs,
+    import_episodes,
+    import_rows,
+    import_shows,
+    jobs,
+    sweep,
+    tagging,
+)
 from podhost.artwork import add_artwork, discard_artwork, prepare_placeholder
 from podhost.errors import PodhostError, Unavailable
 from podhost.feed_formats import FORMATS, RSS
 from podhost.feeds import compress_feed, feed_values, render_values, store_snapshot
 from podhost.fetching import Fetcher, instance_fetcher
+from podhost.file_fetching import InterruptedFetch
 from podhost.instance import Instance
 from podhost.models import Episode, Job, Show
 from podhost.publishing import PUBLISH_EPISODE, publish_due_episode
@@ -36,6 +48,9 @@ IDLE_SECONDS = 0.2
 _IDLE_PINGS_SECONDS = 1.0
 # Who is asked at the end of the worker gets so long to answer; the next worker asks again.
 _LAST_PING_SECONDS = 2.0
+_IDLE_IMPORTS_SECONDS = 1.0
+# A file that is being stored is stored to its end; one that is killed then is stored again.
+_LAST_IMPORT_SECONDS = 5.0
 SWEEP_EVERY = timedelta(seconds=30)
 _COMPLAINT_SECONDS = 60.0
 _MOST_COMPLAINTS = 1000
@@ -149,9 +164,17 @@ def _run_next(instance: Instance, queues: Sequence[Jobs], owner: str) -> bool:
                 break
     if job is None:
         return False
+    _do(instance, job, known)
+    return True
+
+
+def _do(instance: Instance, job: Job, known: Jobs) -> None:
+    """Do a job that was claimed; a failure is kept with it."""
     try:
         with _renewing(instance, job):
             known[job.kind](instance, job.key)
+    except InterruptedFetch as error:
+        _keep_failure(instance, job, Unavailable(error.message))
     except Exception as error:
         _complaints.say("a job failed", error, job=job.kind, key=job.key)
         _keep_failure(instance, job, error)
@@ -159,7 +182,6 @@ def _run_next(instance: Instance, queues: Sequence[Jobs], owner: str) -> bool:
         with instance.database.write() as session:
             jobs.finish(session, job)
             jobs.clear_failed(session, job.kind, job.key)
-    return True
 
 
 def _keep_failure(instance: Instance, job: Job, error: Exception) -> None:
@@ -207,7 +229,80 @@ def run_sweep(instance: Instance, *, is_first: bool = False) -> int:
         compare_site=instance.settings.has_own_base_url or is_first,
         now=instance.now(),
     )
-    return missed + hubs.enqueue_missed(instance)
+    return missed + hubs.enqueue_missed(instance) + _missed_imports(instance)
+
+
+def _missed_imports(instance: Instance) -> int:
+    import_episodes.remove_abandoned_audio(instance)
+    with instance.database.write() as session:
+        return import_rows.enqueue_missed(session, now=instance.now())
+
+
+def run_imports(
+    instance: Instance,
+    *,
+    stop: threading.Event,
+    fetcher: Fetcher,
+    longest_wait_seconds: float = 30,
+) -> None:
+    """Do the work of imports until `stop` is set, several files at once.
+
+    Then what is being fetched is broken off, and goes on with the next worker.
+    """
+    owner = worker_name()
+    known: Jobs = {
+        import_rows.IMPORT_SHOW: partial(import_shows.import_show, fetcher=fetcher),
+        import_rows.IMPORT_EPISODE: partial(
+            import_episodes.import_episode, fetcher=fetcher, should_stop=stop.is_set
+        ),
+    }
+    is_any_done = threading.Event()
+    in_hand: set[Future[None]] = set()
+
+    def do_one() -> bool:
+        is_any_done.clear()
+        in_hand.difference_update([future for future in in_hand if future.done()])
+        with instance.database.read() as session:
+            is_due = import_rows.is_due(session, instance.now())
+        if is_due and len(in_hand) <= import_rows.MOST_AT_ONCE:
+            with instance.database.write() as session:
+                job = import_rows.claim_import(session, owner=owner, now=instance.now())
+            if job is not None:
+                future = pool.submit(_do, instance, job, known)
+                in_hand.add(future)
+                future.add_done_callback(lambda _: is_any_done.set())
+                return True
+        if in_hand:
+            # The next file is begun as soon as there is room for it.
+            return is_any_done.wait(_IDLE_IMPORTS_SECONDS)
+        return False
+
+    _let_go_of_the_dead(instance)
+    complaint = "imports stand still; that is tried again"
+    with ThreadPoolExecutor(import_rows.MOST_AT_ONCE + 1, thread_name_prefix="import") as pool:
+        _work(do_one, stop, _IDLE_IMPORTS_SECONDS, longest_wait_seconds, complaint)
+
+
+def _let_go_of_the_dead(instance: Instance) -> None:
+    """Take the work of imports over from processes of this machine that were killed, without
+    waiting for their leases: somebody sits before the screen."""
+    host, _, _ = worker_name().rsplit("-", 2)
+    with instance.database.write() as session:
+        for owner in import_rows.owners(session):
+            name, _, rest = owner.rpartition("-")
+            known_host, _, pid = name.rpartition("-")
+            if rest and known_host == host and not _is_alive(pid):
+                import_rows.let_go(session, owner, now=instance.now())
+
+
+def _is_alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, OverflowError, OSError):
+        return True
+    return True
 
 
 def run_worker(
@@ -262,11 +357,26 @@ def run_worker(
         daemon=True,
     )
     taggings.start()
+    imports = threading.Thread(
+        target=_bring_shows,
+        args=(instance, stop, longest_wait_seconds),
+        name="imports",
+        daemon=True,
+    )
+    imports.start()
     complaint = "the worker cannot work; it tries again"
     _work(do_one, stop, IDLE_SECONDS, longest_wait_seconds, complaint)
     # What is broken off there is done by the next worker.
     taggings.join(_LAST_PING_SECONDS)
     pings.join(_LAST_PING_SECONDS)
+    imports.join(_LAST_IMPORT_SECONDS)
+
+
+def _bring_shows(instance: Instance, stop: threading.Event, longest_wait_seconds: float) -> None:
+    with instance_fetcher(
+        instance.settings, base_url=instance.base_url, purpose="feed import"
+    ) as fetcher:
+        run_imports(instance, stop=stop, fetcher=fetcher, longest_wait_seconds=longest_wait_seconds)
 
 
 def _tell_hubs(instance: Instance, stop: threading.Event, longest_wait_seconds: float) -> None:

@@ -11,7 +11,16 @@ PACKAGE = Path(__file__).parent.parent / "podhost"
 FLOORS = (
     {"podhost", "errors", "silence", "config"},
     {"formats"},
-    {"models", "db", "postgresql", "storage", "fetching", "guarded_connections"},
+    {
+        "models",
+        "model_base",
+        "db",
+        "postgresql",
+        "storage",
+        "fetching",
+        "file_fetching",
+        "guarded_connections",
+    },
     {"jobs", "changes"},
     {"<domain>"},
     {"instance"},
@@ -28,6 +37,9 @@ FLOORS = (
         "edge",
         "edge_walk",
         "hubs",
+        "import_files",
+        "import_shows",
+        "import_episodes",
         "checks",
         "backup_archive",
         "backup_rows",
@@ -37,7 +49,15 @@ FLOORS = (
     {"web", "worker"},
     {"app"},
     {"connections", "refusals", "shortcut", "processes", "startup", "server"},
-    {"commands", "check_commands", "demo", "cli_options", "cli_backup", "cli_moving"},
+    {
+        "commands",
+        "import_commands",
+        "check_commands",
+        "demo",
+        "cli_options",
+        "cli_backup",
+        "cli_moving",
+    },
     {"cli", "__main__"},
 )
 HOMES = {
@@ -47,7 +67,7 @@ HOMES = {
     "mutagen": {"formats.probe", "formats.tags", "formats.id3_writing", "formats.mp4_writing"},
     "av": {"formats.probe", "formats.tags"},
     # Whatever else reads an address that somebody gave would have no guard.
-    "httpcore": {"fetching", "guarded_connections"},
+    "httpcore": {"fetching", "file_fetching", "guarded_connections"},
     "feedgen": {"formats.rss", "formats.podcast_namespace"},
     "duckdb": {"downloads"},
 }

@@ -144,10 +144,6 @@ def test_a_dry_run_says_what_would_come_and_writes_nothing(
     assert (tmp_path / "data" / "podhost.sqlite3").read_bytes() == before
 
 
-def test_without_a_dry_run_there_is_no_import_yet(run: Callable[..., Result]) -> None:
-    assert "--dry-run" in run("https://old.example/feed", status=2).stderr
-
-
 def test_a_file_is_read_and_programs_get_everything(
     run: Callable[..., Result], tmp_path: Path
 ) -> None:
