@@ -104,8 +104,11 @@ def _import(
     if as_json:
         print_json({"imports": answers, "errors": errors})
     else:
+        unchanged = {one.import_id for one in begun if one.is_unchanged}
         for answer in answers:
             click.echo("\n".join(describe_result(answer)))
+            if answer.id in unchanged:
+                click.echo("  Nothing is new in the old feed.")
     for line in errors:
         click.echo(f"  Problem: {line}", err=True)
     if not is_done:

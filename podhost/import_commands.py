@@ -34,11 +34,15 @@ OnProgress = Callable[[Sequence[ImportSummary], int], None]
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What became of one source: the id of its import, or why there is none."""
+    """What became of one source: the id of its import, or why there is none.
+
+    `is_unchanged`: the old host says that its feed is the one that was read last.
+    """
 
     name: str
     import_id: str | None = None
     error: str | None = None
+    is_unchanged: bool = False
 
 
 def begin_imports(
@@ -51,28 +55,29 @@ def begin_imports(
     source = open_source(given)
     feeds = listed_feeds(source)
     if feeds is None:
-        return [Begun(source.name, _begin(instance, source, fetcher, is_mine=is_mine))]
+        return [_begin(instance, source, fetcher, is_mine=is_mine)]
     begun: list[Begun] = []
     for one in map(listed_source, feeds):
         try:
-            begun.append(Begun(one.name, _begin(instance, one, fetcher, is_mine=is_mine)))
+            begun.append(_begin(instance, one, fetcher, is_mine=is_mine))
         except PodhostError as error:
             begun.append(Begun(one.name, error=error.message))
     return begun
 
 
-def _begin(instance: Instance, source: Source, fetcher: "Fetcher", *, is_mine: bool) -> str:
+def _begin(instance: Instance, source: Source, fetcher: "Fetcher", *, is_mine: bool) -> Begun:
     """Read the feed, unless an import of it is under way. Raises as `read_source` does."""
     with instance.database.write() as session:
         row = rows.create_import(session, source, is_mine=is_mine, now=instance.now())
+    is_unchanged = False
     if row.state in (rows.BEGUN, rows.DONE, rows.FAILED):
         try:
-            read_source(instance, row.id, source, fetcher)
+            is_unchanged = not read_source(instance, row.id, source, fetcher)
         except PodhostError:
             with instance.database.write() as session:
                 rows.delete_unread(session, row.id)
             raise
-    return row.id
+    return Begun(source.name, row.id, is_unchanged=is_unchanged)
 
 
 def retry_failed(instance: Instance, given: str) -> str:

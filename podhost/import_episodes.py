@@ -59,7 +59,8 @@ if TYPE_CHECKING:
     from podhost.fetching import Fetcher
 
 _MB = 1024 * 1024
-_PACE = Pace()
+# What the old host must manage at least.
+PACE = Pace()
 _KNOWN = "The show had an episode with this guid already; that one was left as it is."
 _NO_DATE = "The old feed does not say when it came out; it is a draft until you give it a date."
 
@@ -84,7 +85,7 @@ def import_episode(
     fetcher: "Fetcher",
     *,
     should_stop: Callable[[], bool] = lambda: False,
-    pace: Pace = _PACE,
+    pace: Pace = PACE,
 ) -> None:
     """Bring one episode, if it is still waited for: the work of a job, whose key is the row's id.
 

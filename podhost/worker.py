@@ -34,7 +34,7 @@ from podhost.errors import PodhostError, Unavailable
 from podhost.feed_formats import FORMATS, RSS
 from podhost.feeds import compress_feed, feed_values, render_values, store_snapshot
 from podhost.fetching import Fetcher, instance_fetcher
-from podhost.file_fetching import InterruptedFetch
+from podhost.file_fetching import InterruptedFetch, Pace
 from podhost.instance import Instance
 from podhost.models import Episode, Job, Show
 from podhost.publishing import PUBLISH_EPISODE, publish_due_episode
@@ -238,6 +238,29 @@ def _missed_imports(instance: Instance) -> int:
         return import_rows.enqueue_missed(session, now=instance.now())
 
 
+def next_import(
+    instance: Instance,
+    fetcher: Fetcher,
+    *,
+    owner: str,
+    should_stop: Callable[[], bool] = lambda: False,
+    pace: Pace = import_episodes.PACE,
+) -> Callable[[], None] | None:
+    """Claim one step of an import that may be taken now, and give what does it; None: there is
+    none. It may take as long as a large file on a slow line, and keeps a failure with the job."""
+    with instance.database.write() as session:
+        job = import_rows.claim_import(session, owner=owner, now=instance.now())
+    if job is None:
+        return None
+    known: Jobs = {
+        import_rows.IMPORT_SHOW: partial(import_shows.import_show, fetcher=fetcher),
+        import_rows.IMPORT_EPISODE: partial(
+            import_episodes.import_episode, fetcher=fetcher, should_stop=should_stop, pace=pace
+        ),
+    }
+    return partial(_do, instance, job, known)
+
+
 def run_imports(
     instance: Instance,
     *,
@@ -250,12 +273,6 @@ def run_imports(
     Then what is being fetched is broken off, and goes on with the next worker.
     """
     owner = worker_name()
-    known: Jobs = {
-        import_rows.IMPORT_SHOW: partial(import_shows.import_show, fetcher=fetcher),
-        import_rows.IMPORT_EPISODE: partial(
-            import_episodes.import_episode, fetcher=fetcher, should_stop=stop.is_set
-        ),
-    }
     is_any_done = threading.Event()
     in_hand: set[Future[None]] = set()
 
@@ -265,10 +282,9 @@ def run_imports(
         with instance.database.read() as session:
             is_due = import_rows.is_due(session, instance.now())
         if is_due and len(in_hand) <= import_rows.MOST_AT_ONCE:
-            with instance.database.write() as session:
-                job = import_rows.claim_import(session, owner=owner, now=instance.now())
-            if job is not None:
-                future = pool.submit(_do, instance, job, known)
+            work = next_import(instance, fetcher, owner=owner, should_stop=stop.is_set)
+            if work is not None:
+                future = pool.submit(work)
                 in_hand.add(future)
                 future.add_done_callback(lambda _: is_any_done.set())
                 return True
