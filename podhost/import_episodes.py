@@ -20,11 +20,11 @@ from sqlalchemy.orm import Session
 from podhost import import_rows as rows
 from podhost.artwork import file_sha256
 from podhost.audio import PreparedAudio, prepare_audio
+from podhost.chapters import set_chapters
 from podhost.episodes import (
     EpisodeInput,
     create_episode,
     find_episode_by_guid,
-    set_chapters,
     set_episode_artwork,
 )
 from podhost.errors import Forbidden, Invalid, PodhostError, Unavailable

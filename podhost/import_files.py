@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from podhost.artwork import PreparedArtwork, add_artwork
 from podhost.errors import Invalid, PodhostError, Unavailable
-from podhost.formats.chapters import FILE_LIMIT_BYTES, Chapter, parse_chapters
+from podhost.formats.chapter_formats import parse_chapters
+from podhost.formats.chapters import FILE_LIMIT_BYTES, Chapter
 from podhost.formats.imported import ImportedEpisode
 from podhost.formats.text import shown
 from podhost.instance import Instance
