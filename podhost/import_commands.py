@@ -18,7 +18,7 @@ from podhost.import_answers import (
     import_answer_of,
     import_summary,
 )
-from podhost.import_episodes import bytes_under_way
+from podhost.import_episodes import bytes_under_way, remove_abandoned_audio
 from podhost.import_shows import read_source
 from podhost.imports import Source, find_import, listed_feeds, listed_source, open_source
 from podhost.instance import Instance
@@ -132,6 +132,8 @@ def work_until_done(
         ended.set()
         crew.join()
         worker.run_due_jobs(instance)
+        # Of a run that was killed after an episode was stored, and before its file was removed.
+        remove_abandoned_audio(instance)
 
 
 def import_results(instance: Instance, import_ids: Sequence[str]) -> list[ImportAnswer]:
