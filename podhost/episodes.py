@@ -40,7 +40,7 @@ from podhost.formats.feed_tags import (
 from podhost.formats.markdown import render_notes
 from podhost.formats.tag_rules import LIST_MEDIUMS
 from podhost.formats.tag_values import EpisodeTagsInput
-from podhost.formats.text import LONGEST_GUID, is_guid, slugify
+from podhost.formats.text import LONGEST_GUID, SPACES, is_guid, slugify
 from podhost.models import Artwork, Audio, Credit, Episode, EpisodeSlug, Show
 from podhost.people import CreditInput, set_credits
 from podhost.shows import touch_show
@@ -285,8 +285,9 @@ def get_episode(session: Session, show: Show, key: str) -> Episode:
 
 
 def find_episode_by_guid(session: Session, show: Show, guid: str) -> Episode | None:
-    """The episode with this guid, deleted ones too."""
-    return session.scalar(select(Episode).where(Episode.show_id == show.id, Episode.guid == guid))
+    """The episode with this guid, deleted ones too. Apps cut off the space around it."""
+    is_same = func.trim(Episode.guid, SPACES) == guid.strip(SPACES)
+    return session.scalar(select(Episode).where(Episode.show_id == show.id, is_same))
 
 
 def list_episodes(
@@ -361,10 +362,8 @@ def _own_guid(session: Session, show: Show, given: EpisodeInput) -> str:
     if not is_guid(guid):
         raise ValueError(f"It must be one line of 1 to {LONGEST_GUID} characters.")
     if find_episode_by_guid(session, show, guid) is not None:
-        raise Conflict(
-            f"The show has an episode with the guid {guid!r} already.",
-            {"guid": "The show has an episode with this guid already."},
-        )
+        sentence = f"The show has an episode with the guid {guid!r} already."
+        raise Conflict(sentence, {"guid": sentence})
     return guid
 
 

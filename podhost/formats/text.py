@@ -14,6 +14,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 ELLIPSIS = "…"
 # Podcast Index keeps no more of a guid.
 LONGEST_GUID = 740
+# All that counts as space around a text.
+SPACES = "".join(letter for letter in map(chr, range(1, 0x3001)) if letter.isspace())
 
 # XML 1.0 section 2.2: everything else is a legal character.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
