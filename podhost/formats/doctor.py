@@ -15,8 +15,6 @@ from podhost.formats.doctor_rules import Finding
 from podhost.formats.doctor_show import examine_show
 from podhost.formats.feed_xml import ReadFeed, name_of
 
-__all__ = ["Finding", "examine", "has_errors"]
-
 NAMESPACES = {
     "itunes": "http://www.itunes.com/dtds/podcast-1.0.dtd",
     "podcast": "https://podcastindex.org/namespace/1.0",
@@ -54,11 +52,6 @@ def examine(feed: ReadFeed, *, body: bytes, now: datetime | None = None) -> list
         items = show.all("item") or _items_beside(feed.root)
         _examine_items(show, items, report)
     return report.findings()
-
-
-def has_errors(findings: list[Finding]) -> bool:
-    """Whether a directory would reject or drop something."""
-    return any(finding.severity == "error" for finding in findings)
 
 
 def _examine_bytes(body: bytes, report: Report) -> None:

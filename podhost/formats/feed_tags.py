@@ -58,18 +58,6 @@ SHOW_TAGS = tuple(_SHOW_TYPES)
 EPISODE_TAGS = tuple(_EPISODE_TYPES)
 
 
-def read_show_tags(given: Mapping[str, Any]) -> ShowTags:
-    """The tags out of JSON-like values. Raises Invalid with a sentence for each wrong field."""
-    found: ShowTags = _read_all(given, read_show_tag, ShowTags)
-    return found
-
-
-def read_episode_tags(given: Mapping[str, Any]) -> EpisodeTags:
-    """As `read_show_tags`, for an episode."""
-    found: EpisodeTags = _read_all(given, read_episode_tag, EpisodeTags)
-    return found
-
-
 def read_show_tag(name: str, given: Any) -> Any:
     """What is stored of one given field: JSON-like, cleaned and valid; None for nothing.
 
@@ -123,19 +111,6 @@ def episode_tag_warnings(
 def lies_inside(soundbite: Soundbite, duration_ms: int) -> bool:
     """Whether audio of this length has the whole soundbite."""
     return round((soundbite.start + soundbite.duration) * 1000) <= duration_ms
-
-
-def _read_all(given: Mapping[str, Any], read: Callable[[str, Any], Any], kind: Any) -> Any:
-    problems: dict[str, str] = {}
-    found: dict[str, Any] = {}
-    for name in msgspec.structs.fields(kind):
-        try:
-            found[name.name] = read(name.name, given.get(name.name))
-        except Invalid as error:
-            problems |= {f"{name.name}{path}": text for path, text in error.fields.items()}
-    if problems:
-        raise Invalid(" ".join(f"{path}: {text}" for path, text in problems.items()), problems)
-    return msgspec.convert({name: value for name, value in found.items() if value}, kind)
 
 
 def _read_field(name: str, given: Any, kind: Any) -> Any:

@@ -16,17 +16,23 @@ from podhost.formats.feed_tags import (
     SHOW_TAGS,
     check_soundbites,
     read_episode_tag,
-    read_episode_tags,
     read_show_tag,
-    read_show_tags,
     stored_episode_tags,
     stored_show_tags,
 )
 from podhost.formats.foreign_tags import ALL_NAMESPACES
 from podhost.formats.rss import render_feed
-from podhost.formats.tag_values import NO_EPISODE_TAGS, NO_SHOW_TAGS, EpisodeTags, ShowTags
+from podhost.formats.tag_values import NO_EPISODE_TAGS, NO_SHOW_TAGS
 from podhost.formats.text import plain_line, plain_text
-from tests.formats.test_rss import NAMESPACES, channel_of, make_episode, make_show, texts
+from tests.formats.test_rss import (
+    NAMESPACES,
+    channel_of,
+    episode_tags,
+    make_episode,
+    make_show,
+    show_tags,
+    texts,
+)
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "every-tag" / "input.toml"
 GUID = "917393e3-1b1e-5cef-ace4-edaa54e1f810"
@@ -350,8 +356,8 @@ def test_every_tag_is_tried_here_right_and_wrong() -> None:
 
 def test_all_that_is_wrong_is_said_at_once() -> None:
     with pytest.raises(Invalid) as caught:
-        read_show_tags({"funding": [{"url": "a"}, {"url": "b"}], "spotify_limit": 0})
-    assert sorted(caught.value.fields) == ["funding[0].url", "funding[1].url", "spotify_limit"]
+        read_show_tag("funding", [{"url": "a"}, {"url": "b"}])
+    assert sorted(caught.value.fields) == ["[0].url", "[1].url"]
 
 
 def test_time_splits_go_to_an_item_or_to_people() -> None:
@@ -384,11 +390,11 @@ def test_what_is_stored_is_read_back_whole() -> None:
     stored = {name: read_show_tag(name, value) for name, value in show.items()}
     assert stored.keys() == set(SHOW_TAGS) - {"remote_items"}
     through_json = msgspec.json.decode(msgspec.json.encode(stored))
-    assert stored_show_tags(through_json) == read_show_tags(show)
+    assert stored_show_tags(through_json) == show_tags(show)
     stored = {name: read_episode_tag(name, value) for name, value in episode.items()}
     assert stored.keys() == set(EPISODE_TAGS)
     through_json = msgspec.json.decode(msgspec.json.encode(stored))
-    assert stored_episode_tags(through_json) == read_episode_tags(episode)
+    assert stored_episode_tags(through_json) == episode_tags(episode)
 
 
 def test_without_tags_nothing_is_decoded() -> None:
@@ -421,24 +427,23 @@ anything = st.recursive(
     st.dictionaries(st.sampled_from(sorted({*SHOW_TAGS, *EPISODE_TAGS})), anything, max_size=5),
 )
 def test_any_value_gives_tags_or_sentences(values: dict[str, Any]) -> None:
-    for read_tags, names in ((read_show_tags, SHOW_TAGS), (read_episode_tags, EPISODE_TAGS)):
+    for name, value in values.items():
+        given, tagged = {name: value}, make_show()
         try:
-            tags = read_tags(values)
+            if name in SHOW_TAGS:
+                tagged = make_show(tags=show_tags(given))
+            episode = make_episode(tags=episode_tags(given if name in EPISODE_TAGS else {}))
         except Invalid as error:
-            assert all(path.startswith(names) for path in error.fields)
+            assert all(path[:1] in ("", ".", "[") for path in error.fields)
             assert all(text.startswith("It ") for text in error.fields.values())
         else:
-            assert isinstance(tags, ShowTags | EpisodeTags)
-            tagged: dict[str, Any] = {"tags": tags}
-            is_of_show = isinstance(tags, ShowTags)
-            show = make_show(**tagged) if is_of_show else make_show()
-            render_feed(show, [make_episode(**({} if is_of_show else tagged))])
+            render_feed(tagged, [episode])
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=()), max_size=60), min_size=4, max_size=4))
 def test_any_text_stands_in_a_well_formed_feed_as_it_was_kept(words: list[str]) -> None:
     label, place, text, alt = words
-    tags = read_show_tags(
+    tags = show_tags(
         {
             "funding": [{"url": URL, "label": label}],
             "location": [{"name": f"x{place}"}],

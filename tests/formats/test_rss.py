@@ -24,7 +24,12 @@ from lxml import etree
 from podhost import __version__
 from podhost.formats.categories import parse_category
 from podhost.formats.chapters import Chapter
-from podhost.formats.feed_tags import read_episode_tags, read_show_tags
+from podhost.formats.feed_tags import (
+    read_episode_tag,
+    read_show_tag,
+    stored_episode_tags,
+    stored_show_tags,
+)
 from podhost.formats.markdown import NotesGuest, render_guests_html, render_notes
 from podhost.formats.podcast_namespace import podcast_guid
 from podhost.formats.rss import (
@@ -37,7 +42,7 @@ from podhost.formats.rss import (
     FeedTranscript,
     render_feed,
 )
-from podhost.formats.tag_values import ShowTags, Txt
+from podhost.formats.tag_values import EpisodeTags, ShowTags, Txt
 from podhost.formats.text import clean_text, plain_line, remove_forbidden, truncate_text
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -107,6 +112,18 @@ def attribute(element: Any, path: str, name: str) -> str:
     return str(element.find(path, NAMESPACES).get(name))
 
 
+def show_tags(given: dict[str, Any]) -> ShowTags:
+    """The tags that these values are, as they come back from where they are kept."""
+    kept = {name: read_show_tag(name, value) for name, value in given.items()}
+    return stored_show_tags({name: value for name, value in kept.items() if value is not None})
+
+
+def episode_tags(given: dict[str, Any]) -> EpisodeTags:
+    """The same for an episode."""
+    kept = {name: read_episode_tag(name, value) for name, value in given.items()}
+    return stored_episode_tags({name: value for name, value in kept.items() if value is not None})
+
+
 # Golden pairs. PODHOST_UPDATE_GOLDEN=1 rewrites the expected feeds; the diff is to be reviewed.
 
 
@@ -118,7 +135,7 @@ def golden_values(folder: Path) -> tuple[FeedShow, list[FeedEpisode]]:
     values["people"] = golden_people(values.pop("people", []))
     values["hub_urls"] = tuple(values.get("hub_urls", []))
     values["images"] = golden_images(values)
-    values["tags"] = read_show_tags(values.pop("tags", {}))
+    values["tags"] = show_tags(values.pop("tags", {}))
     return FeedShow(**values), [golden_episode(item) for item in data.get("episodes", [])]
 
 
@@ -138,7 +155,7 @@ def golden_episode(values: dict[str, Any]) -> FeedEpisode:
     values["inline_chapters"] = msgspec.convert(
         values.pop("inline_chapters", []), tuple[Chapter, ...]
     )
-    values["tags"] = read_episode_tags(values.pop("tags", {}))
+    values["tags"] = episode_tags(values.pop("tags", {}))
     return FeedEpisode(**values)
 
 
