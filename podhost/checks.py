@@ -15,6 +15,7 @@ from podhost.artwork import storage_key
 from podhost.audio import enclosure_url
 from podhost.errors import NotFound, PodhostError
 from podhost.feeds import find_snapshot, published_episodes, snapshot_body
+from podhost.formats.feed_words import NAMESPACES
 from podhost.hubs import TELL_HUB, hub_problems, list_hubs
 from podhost.instance import Instance
 from podhost.jobs import list_failed
@@ -32,7 +33,6 @@ from podhost.shows import get_show, list_shows
 from podhost.storage import Storage
 
 Progress = Callable[[int, int], None]
-_ITUNES = "{http://www.itunes.com/dtds/podcast-1.0.dtd}"
 _LOOK_AGAIN_SECONDS = 0.25
 
 
@@ -142,7 +142,7 @@ def _item_problems(instance: Instance, where: str, episode: Episode, item: Any) 
                 f"{where} {episode.title!r} has {name} {said.get(name)!r} in its enclosure, "
                 f"and {value!r} in the database."
             )
-    duration = item.findtext(f"{_ITUNES}duration")
+    duration = item.findtext("itunes:duration", namespaces=NAMESPACES)
     if duration != str(max(1, round(audio.duration_ms / 1000))):
         yield f"{where} {episode.title!r} is said to last {duration} seconds, which is wrong."
     date = item.findtext("pubDate")

@@ -21,6 +21,7 @@ from podhost.fetching import Fetcher
 from podhost.formats.doctor import examine
 from podhost.formats.doctor_report import THE_FEED, Report
 from podhost.formats.doctor_rules import Finding, Rule
+from podhost.formats.feed_words import MAX_FEED_BYTES, NAMESPACES
 from podhost.formats.feed_xml import ReadFeed, read_feed
 from podhost.models import Show
 
@@ -110,7 +111,7 @@ def _diagnosis(subject: str, findings: list[Finding]) -> Diagnosis:
 
 
 def _own_address(feed: ReadFeed) -> str:
-    for link in feed.root.iter("{http://www.w3.org/2005/Atom}link"):
+    for link in feed.root.iter(f"{{{NAMESPACES['atom']}}}link"):
         if link.get("rel") == "self":
             return str(link.get("href") or "")
     return ""
@@ -126,9 +127,9 @@ def _is_address(source: str) -> bool:
 def _file_body(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            body = file.read(doctor_live.MAX_FEED_BYTES + 1)
+            body = file.read(MAX_FEED_BYTES + 1)
     except (OSError, ValueError):
         raise Invalid(f"There is no file {path} that can be read.") from None
-    if len(body) > doctor_live.MAX_FEED_BYTES:
+    if len(body) > MAX_FEED_BYTES:
         raise Invalid(f"The file {path} is too large for a feed.")
     return body

@@ -13,12 +13,13 @@ from urllib.parse import urlsplit
 from podhost.doctor_live_rules import LIVE_RULES
 from podhost.errors import Invalid, PodhostError
 from podhost.fetching import Fetched, Fetcher, told_bytes
+from podhost.formats.artwork import LARGEST_PX, SMALLEST_ARTWORK_PX
 from podhost.formats.artwork_facts import ArtworkFacts, read_artwork_facts
 from podhost.formats.doctor_episodes import place_of
 from podhost.formats.doctor_report import THE_FEED, THE_SHOW, Report, View
+from podhost.formats.feed_words import MAX_FEED_BYTES
 from podhost.formats.feed_xml import ReadFeed
 
-MAX_FEED_BYTES = 50_000_000
 MAX_ARTWORK_BYTES = 10_000_000
 NEWEST = 5
 _AT_ONCE = 3
@@ -26,7 +27,6 @@ _SECONDS = 30.0
 _MOST_FEED_REDIRECTS, _MOST_AUDIO_REDIRECTS = 9, 5
 # Smaller ones gain nothing that anybody would notice.
 _WORTH_COMPRESSING_BYTES = 10_000
-_SMALLEST_PX, _LARGEST_PX = 1400, 3000
 _WANTED_ARTWORK_BYTES = 512 * 1024
 _FEED_TYPES = ("application/rss+xml", "application/xml", "text/xml", "application/atom+xml")
 _AUDIO_TYPES = ("audio/", "video/", "application/pdf")
@@ -236,7 +236,7 @@ def _judge_artwork(url: str, size_bytes: int, facts: ArtworkFacts, report: Repor
         _add(report, "artwork-extension", THE_SHOW, f"{facts.format} at {url}")
     if facts.width != facts.height:
         _add(report, "artwork-square", THE_SHOW, pixels)
-    elif not _SMALLEST_PX <= facts.width <= _LARGEST_PX:
+    elif not SMALLEST_ARTWORK_PX <= facts.width <= LARGEST_PX:
         _add(report, "artwork-size", THE_SHOW, pixels)
     if facts.has_alpha:
         _add(report, "artwork-alpha", THE_SHOW)

@@ -37,6 +37,7 @@ from podhost.formats.feed_tags import (
     episode_tag_warnings,
     read_episode_tag,
 )
+from podhost.formats.feed_words import EPISODE_TYPES
 from podhost.formats.markdown import render_notes
 from podhost.formats.tag_rules import LIST_MEDIUMS
 from podhost.formats.tag_values import EpisodeTagsInput
@@ -74,7 +75,7 @@ _READERS: dict[str, tuple[str, fields.Reader]] = {
     "season": ("season", fields.positive_number),
     "season_name": ("season_name", fields.line_or_none),
     "number": ("number", fields.positive_number),
-    "episode_type": ("episode_type", fields.one_of("full", "trailer", "bonus")),
+    "episode_type": ("episode_type", fields.one_of(*EPISODE_TYPES)),
     "explicit": ("explicit", fields.as_given),
     "author": ("author", fields.line_or_none),
     "link": ("link", fields.web_url),

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from podhost.errors import Invalid, PodhostError, Unavailable
+from podhost.formats.feed_words import MAX_FEED_BYTES
 from podhost.formats.text import shown
 
 if TYPE_CHECKING:
     from podhost.fetching import Fetched, Fetcher, Hop
 
-MAX_FEED_BYTES = 50_000_000
 ACCEPT = "application/rss+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1"
 _TRIES = 4
 # What a server may ask us to wait while somebody looks at the screen.

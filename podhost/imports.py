@@ -21,12 +21,12 @@ from podhost.db import Database
 from podhost.errors import Invalid, PodhostError
 from podhost.feed_pages import (
     ACCEPT,
-    MAX_FEED_BYTES,
     FeedPage,
     Wait,
     fetched_page,
     first_page,
 )
+from podhost.formats.feed_words import MAX_FEED_BYTES
 from podhost.formats.feed_xml import Level, read_feed
 from podhost.formats.imported import COMES, DRAFT, SECOND_COPY, ImportedShow, Oddity
 from podhost.formats.opml import ListedFeed, is_opml, read_opml

@@ -20,6 +20,7 @@ from podhost.changes import record_change
 from podhost.db import new_id
 from podhost.errors import Conflict, Gone, Invalid, NotFound
 from podhost.formats.feed_tags import SHOW_TAGS, read_show_tag
+from podhost.formats.feed_words import SHOW_TYPES
 from podhost.formats.podcast_namespace import podcast_guid
 from podhost.formats.tag_rules import LIST_MEDIUMS, MEDIUMS, one_of
 from podhost.formats.tag_values import ShowTagsInput
@@ -96,7 +97,7 @@ _READERS: dict[str, tuple[str, fields.Reader]] = {
     "owner_name": ("owner_name", fields.line_or_none),
     "owner_email": ("owner_email", fields.email),
     "explicit": ("explicit", fields.as_given),
-    "show_type": ("show_type", fields.one_of("episodic", "serial")),
+    "show_type": ("show_type", fields.one_of(*SHOW_TYPES)),
     "categories": ("categories", fields.categories),
     "time_zone": ("time_zone", fields.time_zone),
     "podcast_guid": ("podcast_guid", _guid),

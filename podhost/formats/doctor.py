@@ -13,14 +13,9 @@ from podhost.formats.doctor_episodes import Episodes, is_host, place_of
 from podhost.formats.doctor_report import THE_FEED, THE_SHOW, Report, View
 from podhost.formats.doctor_rules import Finding
 from podhost.formats.doctor_show import examine_show
+from podhost.formats.feed_words import USUAL_NAMESPACES
 from podhost.formats.feed_xml import ReadFeed, name_of
 
-NAMESPACES = {
-    "itunes": "http://www.itunes.com/dtds/podcast-1.0.dtd",
-    "podcast": "https://podcastindex.org/namespace/1.0",
-    "atom": "http://www.w3.org/2005/Atom",
-    "content": "http://purl.org/rss/1.0/modules/content/",
-}
 LARGE_BYTES, TOO_LARGE_BYTES = 2_000_000, 8_000_000
 # Apple shows the newest 2,000 episodes (its notice of October 2023).
 MOST_EPISODES = 2000
@@ -93,9 +88,9 @@ def _examine_namespaces(root: Any, report: Report) -> None:
     inner = _inner_namespaces(root)
     everywhere = {**declared, **{prefix: uri for prefix, (uri, _) in inner.items()}}
     # One that is misspelled gets a sentence of its own below.
-    if _folded(NAMESPACES["itunes"]) not in map(_folded, everywhere.values()):
+    if _folded(USUAL_NAMESPACES["itunes"]) not in map(_folded, everywhere.values()):
         report.add("namespace-itunes", THE_FEED)
-    folded = {_folded(uri): (prefix, uri) for prefix, uri in NAMESPACES.items()}
+    folded = {_folded(uri): (prefix, uri) for prefix, uri in USUAL_NAMESPACES.items()}
     for prefix, uri in everywhere.items():
         wanted = folded.get(_folded(uri))
         if wanted is None or uri in _OLD_PODCAST:

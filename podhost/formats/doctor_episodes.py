@@ -9,6 +9,7 @@ from podhost.formats import doctor_fields as fields
 from podhost.formats import doctor_values as v
 from podhost.formats.doctor_podcast import examine_tags
 from podhost.formats.doctor_report import Report, View
+from podhost.formats.feed_words import EPISODE_TYPES
 from podhost.formats.text import shown
 
 _ONCE = (
@@ -199,11 +200,7 @@ class Episodes:
         elif not v.duration_seconds(duration):
             report.add("duration-invalid", view.place, duration)
         kind = view.text("itunes:episodeType")
-        if view.first("itunes:episodeType") is not None and kind not in (
-            "full",
-            "trailer",
-            "bonus",
-        ):
+        if view.first("itunes:episodeType") is not None and kind not in EPISODE_TYPES:
             report.add("episode-type-invalid", view.place, kind)
 
     def _examine_numbers(self, view: View) -> None:

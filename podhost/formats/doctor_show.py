@@ -9,6 +9,7 @@ from podhost.formats import doctor_values as v
 from podhost.formats.categories import is_category, parse_category
 from podhost.formats.doctor_podcast import examine_tags
 from podhost.formats.doctor_report import Report, View, whole_text
+from podhost.formats.feed_words import SHOW_TYPES
 from podhost.formats.languages import is_language_code
 
 _ONCE = (
@@ -129,7 +130,7 @@ def _examine_itunes(view: View, report: Report) -> None:
         report.add("author-missing", view.place)
     fields.examine_line(view, "itunes:author", "itunes:author", report)
     show_type = view.text("itunes:type")
-    if view.first("itunes:type") is not None and show_type not in ("episodic", "serial"):
+    if view.first("itunes:type") is not None and show_type not in SHOW_TYPES:
         report.add("type-invalid", view.place, show_type)
     moved = view.first("itunes:new-feed-url")
     if moved is not None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from podhost.formats.doctor_rules import Severity
+from podhost.formats.feed_words import MIME_TYPE
 from podhost.formats.languages import is_language_code
 from podhost.formats.podcast_namespace import PERSON_GROUPS, PERSON_ROLES
 from podhost.formats.tag_rules import LIST_MEDIUMS, MEDIUMS
@@ -25,7 +26,6 @@ _MAIL = re.compile(r"[^@\s()<>]+@[^@\s()<>]+\.[^@\s()<>]+")
 _DURATION = re.compile(r"\d{1,9}|\d{1,5}:[0-5]?\d|\d{1,4}:[0-5]?\d:[0-5]?\d", re.ASCII)
 _DECIMAL = re.compile(r"\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 _INTEGER = re.compile(r"\d{1,18}", re.ASCII)
-_MIME_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+\-]*(?:\s*;.*)?", re.ASCII | re.IGNORECASE)
 _ISO_DATE = re.compile(
     r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII
 )
@@ -74,7 +74,8 @@ def is_mail_address(value: str) -> bool:
 
 def is_mime_type(value: str) -> bool:
     """Whether this has the form of a MIME type."""
-    return len(value) <= 255 and _MIME_TYPE.fullmatch(value.strip()) is not None
+    kind = value.partition(";")[0].strip().lower()
+    return len(value) <= 255 and MIME_TYPE.fullmatch(kind) is not None
 
 
 def is_integer(value: str) -> bool:

@@ -8,6 +8,7 @@ import html.entities
 import re
 from dataclasses import dataclass
 
+from podhost.formats.feed_words import NAMESPACES
 from podhost.formats.text import remove_forbidden
 
 MOST_PREFIXES = 50
@@ -30,16 +31,6 @@ _PREFIXED = re.compile(
 )
 _DECLARED = re.compile(r"xmlns:([A-Za-z_][A-Za-z0-9_.-]{0,40})\s{0,9}=")
 _VOID = re.compile(r"<(br|hr|img|wbr)((?:\s[^<>]*)?)>|</(?:br|hr|img|wbr)\s{0,9}>", re.IGNORECASE)
-_URIS = {
-    "itunes": "http://www.itunes.com/dtds/podcast-1.0.dtd",
-    "podcast": "https://podcastindex.org/namespace/1.0",
-    "atom": "http://www.w3.org/2005/Atom",
-    "content": "http://purl.org/rss/1.0/modules/content/",
-    "psc": "http://podlove.org/simple-chapters",
-    "media": "http://search.yahoo.com/mrss/",
-    "dc": "http://purl.org/dc/elements/1.1/",
-    "googleplay": "http://www.google.com/schemas/play-podcasts/1.0",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +199,7 @@ def _declare_prefixes(pieces: list[tuple[bool, str]], root: str, repairs: dict[s
         names = ", ".join(said[:5])
         repairs[f"Prefixes that are used without a namespace got theirs: {names}."] = None
     added = "".join(
-        f' xmlns:{prefix}="{_URIS.get(prefix.lower(), "urn:x-undeclared:" + prefix)}"'
+        f' xmlns:{prefix}="{NAMESPACES.get(prefix.lower(), "urn:x-undeclared:" + prefix)}"'
         for prefix in missing
     )
     pieces[0] = (True, f"<{root}{added}{first[len(root) + 1 :]}")

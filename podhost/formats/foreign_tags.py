@@ -11,8 +11,8 @@ from typing import Any
 
 from lxml import etree
 
+from podhost.formats.feed_words import RARE_NAMESPACES, USUAL_NAMESPACES
 from podhost.formats.feed_xml import name_of
-from podhost.formats.podcast_namespace import NAMESPACE
 from podhost.formats.text import remove_forbidden, shown
 
 LONGEST_TAG_BYTES = 8_000
@@ -24,21 +24,8 @@ _MAX_DEPTH = 16
 # What is written anew changes the bytes at most so often before they stay.
 _MAX_TURNS = 4
 
-# URIs and prefixes are both fixed: some parsers look for the literal prefix.
-NAMESPACES = {
-    "itunes": "http://www.itunes.com/dtds/podcast-1.0.dtd",
-    "podcast": NAMESPACE,
-    "atom": "http://www.w3.org/2005/Atom",
-    "content": "http://purl.org/rss/1.0/modules/content/",
-}
-# Declared in feeds that use them only.
-RARE_NAMESPACES = {
-    "psc": "http://podlove.org/simple-chapters",
-    "spotify": "http://www.spotify.com/ns/rss",
-    "media": "http://search.yahoo.com/mrss/",
-}
-ALL_NAMESPACES = NAMESPACES | RARE_NAMESPACES
-_PREFIXES = {uri: prefix for prefix, uri in ALL_NAMESPACES.items()}
+_OUR_NAMESPACES = USUAL_NAMESPACES | RARE_NAMESPACES
+_PREFIXES = {uri: prefix for prefix, uri in _OUR_NAMESPACES.items()}
 
 
 def _words(names: str) -> frozenset[str]:
@@ -151,7 +138,7 @@ def shared_namespaces(tags: Iterable[Any]) -> dict[str, str]:
         prefix: uri
         for prefix, uri in sorted(pairs)
         if len(prefixes[uri]) == 1
-        and ALL_NAMESPACES.get(prefix, uri) == uri
+        and _OUR_NAMESPACES.get(prefix, uri) == uri
         and _PREFIXES.get(uri, prefix) == prefix
     }
 
@@ -226,7 +213,7 @@ def _settled(element: Any) -> str:
 
 def _reread(text: str) -> Any:
     """The element as it comes back from a feed: libxml2 prints it by what its ancestors declare."""
-    root, item = etree.Element("rss", nsmap=ALL_NAMESPACES), etree.Element("item")
+    root, item = etree.Element("rss", nsmap=_OUR_NAMESPACES), etree.Element("item")
     item.append(_parsed(text))
     root.append(item)
     return etree.fromstring(etree.tostring(root))[0][0]
@@ -239,7 +226,7 @@ def _is_plain(tag: Any) -> bool:
     their namespace.
     """
     pairs = {pair for element in tag.iter() for pair in element.nsmap.items()}
-    pairs -= set(ALL_NAMESPACES.items())
+    pairs -= set(_OUR_NAMESPACES.items())
     uris = {uri for _, uri in pairs}
     return len(uris) == len({prefix for prefix, _ in pairs}) == len(pairs) and (
         uris.isdisjoint(_PREFIXES)

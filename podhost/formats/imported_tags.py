@@ -11,20 +11,21 @@ from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
+from podhost.formats.feed_words import NAMESPACES
 from podhost.formats.imported import (
     ImportedEpisode,
     ImportedLink,
     ImportedShow,
     ImportedTag,
 )
-from podhost.formats.podcast_namespace import NAMESPACE
 
 Found = dict[str, Any]
 
 # podhost writes these by itself, out of what it has.
 _OWN = frozenset({"podcast:podping", "podcast:trailer", "podcast:image", "podcast:images"})
-_SPOTIFY = "{http://www.spotify.com/ns/rss}"
-_MEDIA = "{http://search.yahoo.com/mrss/}"
+_PODCAST = NAMESPACES["podcast"]
+_SPOTIFY = f"{{{NAMESPACES['spotify']}}}"
+_MEDIA = f"{{{NAMESPACES['media']}}}"
 _TRUE = frozenset({"true", "yes", "1"})
 
 
@@ -304,7 +305,7 @@ _EPISODE_SINGLES: Mapping[str, tuple[str, Callable[[ImportedTag], Any]]] = {
 
 def _xml(tag: ImportedTag) -> str:
     """The tag as XML that stands for itself."""
-    return _element(tag, f' xmlns:podcast="{NAMESPACE}"')
+    return _element(tag, f' xmlns:podcast="{_PODCAST}"')
 
 
 def _element(tag: ImportedTag, more: str = "") -> str:

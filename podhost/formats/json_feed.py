@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
+from podhost.formats.feed_words import NAMESPACES
 from podhost.formats.markdown import truncate_html
-from podhost.formats.podcast_namespace import NAMESPACE
 from podhost.formats.rss import (
     FULL_NOTES_EPISODES,
     FULL_NOTES_MAX_FEED_BYTES,
@@ -66,7 +66,7 @@ def _feed(show: FeedShow, feed_url: str) -> dict[str, Any]:
         "language": show.language,
         **_given(expired=show.is_complete),
         "_podcast": {
-            "about": NAMESPACE,
+            "about": NAMESPACES["podcast"],
             "guid": show.podcast_guid,
             "rss_url": absolute_url(show.feed_url),
             "medium": show.medium,

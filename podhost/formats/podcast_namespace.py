@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from podhost.formats.chapters import Chapter
     from podhost.formats.rss import FeedEpisode, FeedImage, FeedPerson, FeedShow
 
-NAMESPACE = "https://podcastindex.org/namespace/1.0"
 _GUID_NAMESPACE = uuid.UUID("ead4c236-bf58-58c6-a2c6-a6b28d128cb6")
 _MAX_LABEL_CHARS = 128
 

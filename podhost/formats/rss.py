@@ -22,10 +22,15 @@ from podhost import __version__
 from podhost.formats import podcast_namespace
 from podhost.formats.categories import is_category
 from podhost.formats.chapters import Chapter
-from podhost.formats.foreign_tags import (
-    ALL_NAMESPACES,
+from podhost.formats.feed_words import (
+    EPISODE_TYPES,
+    MIME_TYPE,
     NAMESPACES,
     RARE_NAMESPACES,
+    SHOW_TYPES,
+    USUAL_NAMESPACES,
+)
+from podhost.formats.foreign_tags import (
     elements,
     shared_namespaces,
 )
@@ -54,13 +59,9 @@ MAX_DESCRIPTION_BYTES = 4000
 FULL_NOTES_MAX_FEED_BYTES = 2_000_000
 FULL_NOTES_EPISODES = 100
 
-EPISODE_TYPES = frozenset({"full", "trailer", "bonus"})
-SHOW_TYPES = frozenset({"episodic", "serial"})
-
 _MAX_CATEGORIES = 3
 _TTL_MINUTES = 60
 _UNTITLED = "Untitled"
-_MIME_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+\-]*", re.ASCII)
 _BUILD_DATE = re.compile(rb"<lastBuildDate>[^<]*</lastBuildDate>")
 _DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 
@@ -264,7 +265,7 @@ class _ShowTags(BaseExtension):  # type: ignore[misc]
     def extend_ns(self) -> dict[str, str]:
         used = {tag.name.partition(":")[0] for tag in (*self.tags, *self.episode_tags)}
         rare = {name: uri for name, uri in RARE_NAMESPACES.items() if name in used}
-        return NAMESPACES | rare | self.foreign_namespaces
+        return USUAL_NAMESPACES | rare | self.foreign_namespaces
 
     def extend_rss(self, rss: Any) -> Any:
         for tag in self.tags:
@@ -413,7 +414,7 @@ def _append(parent: Any, tag: Tag) -> None:
 @lru_cache(maxsize=128)
 def _qualified(name: str) -> str:
     prefix, colon, local = name.partition(":")
-    return f"{{{ALL_NAMESPACES[prefix]}}}{local}" if colon else name
+    return f"{{{NAMESPACES[prefix]}}}{local}" if colon else name
 
 
 def _serialised(document: Any) -> bytes:
@@ -453,7 +454,7 @@ def _require_aware(moment: datetime) -> None:
 
 
 def _require_mime_type(mime_type: str) -> None:
-    _require(bool(_MIME_TYPE.fullmatch(mime_type)), f"no MIME type: {mime_type!r}")
+    _require(bool(MIME_TYPE.fullmatch(mime_type)), f"no MIME type: {mime_type!r}")
 
 
 def _require_unique(values: Sequence[str], what: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from podhost.errors import Invalid
 from podhost.formats import rss_import_tags as tags
 from podhost.formats.categories import Category, parse_category
+from podhost.formats.feed_words import SHOW_TYPES
 from podhost.formats.feed_xml import ReadFeed, name_of, text_of
 from podhost.formats.imported import ImportedEpisode, ImportedShow, Oddity
 from podhost.formats.languages import is_language_code
@@ -184,7 +185,7 @@ def _language(fields: Fields) -> str | None:
 
 def _show_type(fields: Fields) -> str:
     kind = fields.text("itunes:type").lower()
-    if kind not in ("", "episodic", "serial"):
+    if kind and kind not in SHOW_TYPES:
         fields.note("The type of the show is unknown.", "It is episodic.", kind)
     return "serial" if kind == "serial" else "episodic"
 

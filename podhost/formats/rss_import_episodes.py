@@ -14,6 +14,7 @@ from typing import Any
 from podhost.errors import PodhostError
 from podhost.formats import rss_import_tags as tags
 from podhost.formats.feed_dates import MISSING, UNREADABLE, read_date
+from podhost.formats.feed_words import EPISODE_TYPES
 from podhost.formats.feed_xml import text_of
 from podhost.formats.imported import (
     COMES,
@@ -31,7 +32,6 @@ from podhost.formats.text import is_guid, shown
 UNTITLED = "Untitled"
 # Apple keeps no more of a guid.
 _LONG_GUID_CHARS = 255
-_EPISODE_TYPES = frozenset({"full", "trailer", "bonus"})
 _MEDIA_ENDING = re.compile(r"\.(?:mp3|m4a|mp4|m4v|mov|aac|ogg|opus|wav|flac)\Z", re.IGNORECASE)
 _DURATION = re.compile(r"(?:(?:([0-9]{1,3}):)?([0-9]{1,4}):)?([0-9]{1,6})(?:\.[0-9]{1,9})?", re.A)
 _SEASON_AND_NUMBER = re.compile(r"\bS([0-9]{1,3})\s*[.:·-]?\s*E([0-9]{1,4})\b", re.IGNORECASE)
@@ -270,9 +270,9 @@ def _duration(text: str) -> int | None:
 
 def _episode_type(fields: Fields) -> str:
     kind = fields.text("itunes:episodeType").lower()
-    if kind and kind not in _EPISODE_TYPES:
+    if kind and kind not in EPISODE_TYPES:
         fields.note("The type of the episode is unknown.", "It is a full one.", kind)
-    return kind if kind in _EPISODE_TYPES else "full"
+    return kind if kind in EPISODE_TYPES else "full"
 
 
 def _numbers(fields: Fields) -> tuple[int | None, int | None]:

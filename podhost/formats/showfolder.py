@@ -20,6 +20,7 @@ from podhost.formats.feed_tags import (
     read_episode_tag,
     read_show_tag,
 )
+from podhost.formats.feed_words import EPISODE_TYPES, SHOW_TYPES, EpisodeType, ShowType
 from podhost.formats.folder_fields import Keys, Reader, WrongError
 from podhost.formats.front_matter import decode_text, write_value
 from podhost.formats.tag_rules import LIST_MEDIUMS, MEDIUMS
@@ -77,7 +78,7 @@ class ShowFile(msgspec.Struct, frozen=True, kw_only=True):
     link: str | None = None
     copyright: str | None = None
     explicit: bool = False
-    show_type: Literal["episodic", "serial"] = "episodic"
+    show_type: ShowType = "episodic"
     categories: tuple[str, ...] = ()
     time_zone: str = "UTC"
     artwork: str = "artwork.jpg"
@@ -109,7 +110,7 @@ class EpisodeFile(msgspec.Struct, frozen=True, kw_only=True):
     season: int | None = None
     season_name: str | None = None
     number: int | None = None
-    episode_type: Literal["full", "trailer", "bonus"] = "full"
+    episode_type: EpisodeType = "full"
     explicit: bool | None = None
     author: str | None = None
     link: str | None = None
@@ -326,7 +327,7 @@ _SHOW: dict[str, Reader] = {
     "link": fields.read_url,
     "copyright": fields.read_line,
     "explicit": fields.read_truth,
-    "type": fields.choice("episodic", "serial"),
+    "type": fields.choice(*SHOW_TYPES),
     "categories": fields.list_of(fields.read_category),
     "time_zone": fields.read_time_zone,
     "artwork": fields.read_path,
@@ -350,7 +351,7 @@ _EPISODE: dict[str, Reader] = {
     "season": fields.read_number,
     "season_name": fields.read_line,
     "number": fields.read_number,
-    "type": fields.choice("full", "trailer", "bonus"),
+    "type": fields.choice(*EPISODE_TYPES),
     "explicit": fields.read_truth,
     "author": fields.read_line,
     "link": fields.read_url,

@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import unquote
 
+from podhost.formats.feed_words import MIME_TYPE
 from podhost.formats.languages import is_language_code
 from podhost.formats.text import (
     LONGEST_GUID,
@@ -45,7 +46,6 @@ _LONGEST_MAIL = 254
 _MAIL = re.compile(r"[^\s@<>\"',;:\\]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _LATEST_SECONDS = 10_000_000
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]{0,31}:[!-~]+")
-_MIME_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+\-]*", re.ASCII)
 _GEO = re.compile(
     r"geo:-?\d{1,2}(\.\d+)?,-?\d{1,3}(\.\d+)?(,-?\d+(\.\d+)?)?(;u=\d+(\.\d+)?)?", re.ASCII
 )
@@ -221,7 +221,7 @@ def mime_type(value: str) -> str:
     """A media type, with parameters where it needs some."""
     kind, semicolon, parameters = clean_text(value).partition(";")
     kind = kind.strip().lower()
-    if (kind and not _MIME_TYPE.fullmatch(kind)) or len(value) > 200 or "\n" in parameters:
+    if (kind and not MIME_TYPE.fullmatch(kind)) or len(value) > 200 or "\n" in parameters:
         raise ValueError("It must be a media type, such as audio/opus.")
     return kind + (f"; {parameters.strip()}" if semicolon and parameters.strip() else "")
 

@@ -8,6 +8,7 @@ from podhost.artwork import PreparedArtwork, add_artwork, find_artwork
 from podhost.errors import Conflict, Invalid
 from podhost.feeds import find_snapshot
 from podhost.fields import FieldErrors
+from podhost.formats.artwork import SMALLEST_ARTWORK_PX
 from podhost.hubs import hub_answers, list_hubs
 from podhost.intake import Intake
 from podhost.models import Artwork
@@ -27,7 +28,6 @@ DEFAULT_PAGE = 50
 LARGEST_PAGE = 200
 # Beyond it, databases no longer count.
 _FARTHEST = 10**9
-_SMALLEST_ARTWORK_PX = 1400
 
 
 def get_shows(call: Call, session: Session) -> ShowList:
@@ -150,7 +150,7 @@ def prepared_artwork(call: Call, intake: Intake, received: ReceivedFile) -> Prep
     with call.instance.database.read() as session:
         known = find_artwork(session, received.sha256)
     # Pictures of people may be of any shape.
-    if known is not None and known.width == known.height >= _SMALLEST_ARTWORK_PX:
+    if known is not None and known.width == known.height >= SMALLEST_ARTWORK_PX:
         return known.id
     prepared = named("artwork", lambda: intake.artwork(received.path))
     call.warnings += prepared.files.warnings
