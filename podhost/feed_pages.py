@@ -7,15 +7,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import unescape
-from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from podhost.errors import Invalid, PodhostError, Unavailable
+from podhost.fetching import Fetched, Fetcher, Hop, asked_pause
 from podhost.formats.feed_words import MAX_FEED_BYTES
 from podhost.formats.text import shown
-
-if TYPE_CHECKING:
-    from podhost.fetching import Fetched, Fetcher, Hop
 
 ACCEPT = "application/rss+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1"
 _TRIES = 4
@@ -43,14 +40,12 @@ class FeedPage:
     url: str | None
     body: bytes
     content_type: str = ""
-    hops: tuple["Hop", ...] = ()
+    hops: tuple[Hop, ...] = ()
     etag: str | None = None
     last_modified: str | None = None
 
 
-def first_page(
-    address: str, fetcher: "Fetcher", wait: Wait, headers: Mapping[str, str]
-) -> FeedPage:
+def first_page(address: str, fetcher: Fetcher, wait: Wait, headers: Mapping[str, str]) -> FeedPage:
     """The feed that is meant by an address, or by the web page there.
 
     Raises Invalid when there is none, Forbidden, Unavailable when the old host does not answer,
@@ -90,7 +85,7 @@ def _candidates(address: str) -> list[str]:
 
 
 def fetched_page(
-    address: str, fetcher: "Fetcher", wait: Wait, headers: Mapping[str, str] = {}
+    address: str, fetcher: Fetcher, wait: Wait, headers: Mapping[str, str] = {}
 ) -> FeedPage:
     """The feed at this very address. Raises as `first_page` does."""
     answer = _answered(address, fetcher, wait, headers)
@@ -117,16 +112,15 @@ def fetched_page(
 
 
 def _answered(
-    address: str, fetcher: "Fetcher", wait: Wait, headers: Mapping[str, str] = {}
-) -> "Fetched":
+    address: str, fetcher: Fetcher, wait: Wait, headers: Mapping[str, str] = {}
+) -> Fetched:
     """The answer, after some more tries where the server is too busy for one (RFC 9110 15.6)."""
     for number in range(1, _TRIES + 1):
         answer = fetcher.get(address, max_bytes=MAX_FEED_BYTES, accept=ACCEPT, headers=headers)
         if answer.status != 429 and answer.status < 500:
             break
         if number < _TRIES:
-            asked = answer.headers.get("retry-after", "")
-            seconds = float(asked) if re.fullmatch("[0-9]{1,6}", asked) else 2.0**number
+            seconds = asked_pause(answer.headers).total_seconds() or 2.0**number
             if seconds > _LONGEST_WAIT_SECONDS:
                 break
             wait(seconds)

@@ -12,6 +12,8 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote_to_bytes, urlencode, urljoin, urlsplit, urlunsplit
 
@@ -101,6 +103,28 @@ def instance_fetcher(settings: Settings, *, base_url: str = "", purpose: str = "
 def told_bytes(length: str) -> int | None:
     """The number of bytes that a Content-Length or an enclosure's length says; None for none."""
     return int(length) if length.isascii() and length.isdigit() and len(length) < 15 else None
+
+
+def asked_pause(headers: Mapping[str, str], *, now: datetime | None = None) -> timedelta:
+    """The pause that an answer asks for before the next try (RFC 9110 10.2.3); 0 for none.
+
+    `headers` are those of a Fetched. A date is counted from `now` (aware), or from the answer's
+    own date, which needs no clock that agrees with the server's.
+    """
+    asked = headers.get("retry-after", "").strip()
+    try:
+        if asked.isascii() and asked.isdigit():
+            return timedelta(seconds=int(asked[:9]))
+        pause = _moment(asked) - (now or _moment(headers.get("date", "")))
+    # What the library raises for odd dates differs by how they are odd.
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return timedelta(0)
+    return max(timedelta(0), pause)
+
+
+def _moment(value: str) -> datetime:
+    date = parsedate_to_datetime(value)
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 class Fetcher:

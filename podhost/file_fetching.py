@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from podhost.errors import Invalid, PodhostError, Unavailable
-from podhost.fetching import Fetcher, Streamed, told_bytes
+from podhost.fetching import Fetcher, Streamed, asked_pause, told_bytes
 from podhost.formats.text import shown
 
 # However slowly a large file comes, it has come by then.
@@ -187,8 +187,7 @@ def _judge_status(it: Streamed) -> None:
     if it.status in (200, 206):
         return
     if it.status == 429 or it.status >= 500:
-        asked = it.headers.get("retry-after", "")
-        seconds = float(asked) if re.fullmatch("[0-9]{1,6}", asked) else 0.0
+        seconds = asked_pause(it.headers).total_seconds()
         message = f"{host} is busy or broken just now: it answered {it.status}."
         raise BusyServer(message, min(seconds, _LONGEST_WAIT_SECONDS))
     if it.status in (401, 403):

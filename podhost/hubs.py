@@ -10,8 +10,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -22,7 +21,7 @@ from podhost.answers import HubAnswer
 from podhost.config import Settings
 from podhost.errors import Forbidden, Invalid, Unavailable
 from podhost.feeds import Site
-from podhost.fetching import Fetched, Fetcher
+from podhost.fetching import Fetched, Fetcher, asked_pause
 from podhost.instance import Instance
 from podhost.jobs import GiveUp, TryLater, enqueue
 from podhost.live import list_live_items
@@ -285,26 +284,13 @@ def _judge(hub: Hub, fetched: Fetched, now: datetime) -> _Said:
     if 200 <= status < 300:
         return _Said(status)
     if status in _TRY_LATER or status >= 500:
-        wait = _retry_after(fetched.headers.get("retry-after", ""), now)
+        wait = min(asked_pause(fetched.headers, now=now), LONGEST_PAUSE)
         return _Said(status, f"{hub.url} answered {status}.", wait=wait)
     hint = ""
     if hub.kind == PODPING and status in (401, 403):
         hint = " Look at the setting PODHOST_PODPING_TOKEN."
     sentence = f"{hub.url} answered {status}; it is not asked again until the feed changes.{hint}"
     return _Said(status, sentence, is_final=True)
-
-
-def _retry_after(value: str, now: datetime) -> timedelta:
-    """The pause that the header asks for, in seconds or as a date (RFC 9110 10.2.3)."""
-    try:
-        if value.isascii() and value.isdigit():
-            wait = timedelta(seconds=int(value[:9]))
-        else:
-            date = parsedate_to_datetime(value)
-            wait = (date if date.tzinfo else date.replace(tzinfo=UTC)) - now
-    except (ValueError, OverflowError):
-        return timedelta(0)
-    return max(timedelta(0), min(wait, LONGEST_PAUSE))
 
 
 def _keep(

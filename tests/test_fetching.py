@@ -19,7 +19,7 @@ import pytest
 
 from podhost.config import read_settings
 from podhost.errors import Forbidden, Invalid, Unavailable
-from podhost.fetching import Fetcher, Hop, instance_fetcher
+from podhost.fetching import Fetcher, Hop, asked_pause, instance_fetcher
 from podhost.guarded_connections import is_public, trusted
 
 Answer = Callable[["Handler"], None]
@@ -617,3 +617,24 @@ def test_an_instance_says_who_asks_and_reaches_what_its_operator_allows(site: Si
 def test_what_allows_nothing_is_refused(value: str) -> None:
     with pytest.raises(Invalid, match="PODHOST_FETCH_ALLOWED"):
         read_settings({"PODHOST_FETCH_ALLOWED": value})
+
+
+@pytest.mark.parametrize(
+    ("asked", "date", "seconds"),
+    [
+        ("120", "", 120),
+        (" 0 ", "", 0),
+        ("", "", 0),
+        ("-5", "", 0),
+        ("soon", "Tue, 05 Mar 2024 09:05:00 GMT", 0),
+        ("9" * 5000, "", 999_999_999),
+        ("Tue, 05 Mar 2024 09:06:00 GMT", "Tue, 05 Mar 2024 09:05:00 GMT", 60),
+        ("Tue, 05 Mar 2024 09:06:00 -0000", "Tue, 05 Mar 2024 10:05:00 +0100", 60),
+        ("Tue, 05 Mar 2024 09:04:00 GMT", "Tue, 05 Mar 2024 09:05:00 GMT", 0),
+        ("Tue, 05 Mar 2024 09:06:00 GMT", "", 0),
+        ("Mon, 99 Foo 0000 99:99", "Tue, 05 Mar 2024 09:05:00 GMT", 0),
+    ],
+)
+def test_a_pause_is_asked_for_in_seconds_or_as_a_date(asked: str, date: str, seconds: int) -> None:
+    headers = {"retry-after": asked, "date": date}
+    assert asked_pause(headers).total_seconds() == seconds
