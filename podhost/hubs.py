@@ -8,13 +8,13 @@ twice tells it once.
 import hashlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from podhost.answers import HubAnswer
@@ -133,9 +133,11 @@ def enqueue_missed(instance: Instance) -> int:
     """Enqueue pings that are due by the rows and not in hand; how many. For the sweep.
 
     Those are pings that were given up because the hub was away for too long, and those whose time
-    was set by a clock that has been set back since.
+    was set by a clock that has been set back since. What was refused by hubs that are told no
+    longer is forgotten.
     """
     hubs = list_hubs(instance.settings, instance.base_url)
+    _forget_failures_of_others(instance, hubs)
     if not hubs:
         return 0
     now = instance.now()
@@ -163,6 +165,21 @@ def enqueue_missed(instance: Instance) -> int:
     return len(keys - known)
 
 
+def _forget_failures_of_others(instance: Instance, hubs: Sequence[Hub]) -> None:
+    with instance.database.read() as session:
+        failed = session.scalars(select(Job).where(Job.kind == TELL_HUB, Job.status == "failed"))
+        others = {job.id for job in failed if _hub_of(job.key, hubs) is None}
+    if others:
+        with instance.database.write() as session:
+            session.execute(delete(Job).where(Job.id.in_(others), Job.status == "failed"))
+
+
+def _hub_of(key: str, hubs: Sequence[Hub]) -> Hub | None:
+    """The hub that the job of this key tells."""
+    show_id = key.partition(" ")[0]
+    return next((hub for hub in hubs if hub.job_key(show_id) == key), None)
+
+
 def tell_hub(instance: Instance, key: str, fetcher: Fetcher) -> None:
     """Tell one hub of one show's feed, if it does not know already; later, if it is too early.
 
@@ -171,8 +188,7 @@ def tell_hub(instance: Instance, key: str, fetcher: Fetcher) -> None:
     Raises TryLater, GiveUp or Unavailable with a sentence when the hub could not be told.
     """
     show_id = key.partition(" ")[0]
-    hubs = list_hubs(instance.settings, instance.base_url)
-    hub = next((hub for hub in hubs if hub.job_key(show_id) == key), None)
+    hub = _hub_of(key, list_hubs(instance.settings, instance.base_url))
     if hub is None:
         return
     now = instance.now()
@@ -327,27 +343,25 @@ def _silence_of(hub: Hub) -> Silence:
 def hub_answers(session: Session, show: Show, hubs: Sequence[Hub]) -> list[HubAnswer]:
     """What each of `hubs` knows of the show's feed."""
     keys = [hub.job_key(show.id) for hub in hubs]
-    in_hand = set(
-        session.scalars(
-            select(Job.key).where(
-                Job.kind == TELL_HUB, Job.key.in_(keys), Job.status.in_(("waiting", "running"))
-            )
-        )
-    )
+    jobs: dict[str, dict[str, str | None]] = {key: {} for key in keys}
+    named = select(Job.key, Job.status, Job.error)
+    for key, status, error in session.execute(named.where(Job.kind == TELL_HUB, Job.key.in_(keys))):
+        jobs[key][status] = error
     states = {
         state.hub: state
         for state in session.scalars(select(HubState).where(HubState.show_id == show.id))
     }
     return [
-        _answer(hub, states.get(hub.url), is_in_hand=hub.job_key(show.id) in in_hand)
-        for hub in hubs
+        _answer(hub, states.get(hub.url) or HubState(), jobs[hub.job_key(show.id)]) for hub in hubs
     ]
 
 
-def _answer(hub: Hub, state: HubState | None, *, is_in_hand: bool) -> HubAnswer:
-    if state is None:
-        state = HubState()
-    if state.error:
+def _answer(hub: Hub, state: HubState, jobs: Mapping[str, str | None]) -> HubAnswer:
+    """`jobs` has the error of each job that tells it of the show, by the job's status."""
+    is_in_hand = bool(jobs.keys() & {"waiting", "running"})
+    # What nobody foresaw is an error of the job alone.
+    error = state.error or (None if is_in_hand else jobs.get("failed"))
+    if error:
         status = "failing" if is_in_hand else "given_up"
     elif is_in_hand:
         status = "waiting"
@@ -359,7 +373,7 @@ def _answer(hub: Hub, state: HubState | None, *, is_in_hand: bool) -> HubAnswer:
         status=status,
         last_sent_at=state.last_sent_at,
         last_status=state.last_status,
-        error=state.error,
+        error=error,
         snapshot_version=state.snapshot_version,
         tried_at=state.tried_at,
     )

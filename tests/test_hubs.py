@@ -6,6 +6,7 @@ from datetime import timedelta
 from email.utils import format_datetime
 
 import pytest
+from sqlalchemy import delete
 
 from podhost import hubs
 from podhost.app import create_app
@@ -15,7 +16,7 @@ from podhost.fetching import instance_fetcher
 from podhost.hubs import Hub, hub_answers, list_hubs
 from podhost.instance import Instance, open_instance
 from podhost.jobs import LEASE, MAX_ATTEMPTS, claim, list_failed
-from podhost.models import Show
+from podhost.models import Job, Show
 from podhost.shows import ShowInput, change_show, delete_show, get_show
 from podhost.worker import run_due_jobs, run_next_ping, run_sweep, run_worker
 from tests.asgi_client import Client
@@ -530,6 +531,40 @@ def test_programs_and_operators_are_told_what_became_of_it(
     metrics = client.get("/metrics").text
     assert f'podhost_hubs_failing{{hub="{hub.url("/one")}"}} 1.0' in metrics
     assert f'podhost_hubs_failing{{hub="{hub.url("/two")}"}} 0.0' in metrics
+
+
+@on_sqlite
+def test_a_ping_that_failed_in_a_way_that_nobody_foresaw_is_named(telling: Instance) -> None:
+    show = rendered_show(telling)
+    key = Hub("websub", telling.settings.hubs[1]).job_key(show.id)
+    with telling.database.write() as session:
+        session.execute(delete(Job))
+        now = telling.now()
+        failed = Job(kind=hubs.TELL_HUB, key=key, status="failed", error="KeyError('x')")
+        failed.run_at = failed.created_at = now
+        session.add(failed)
+    assert [status for _, status, _ in answers(telling)] == ["none", "given_up"]
+    telling.storage.check()
+    problems, _ = check_instance(telling, progress=lambda done, total: None)
+    assert [problem for problem in problems if "KeyError" in problem and "tide-tables" in problem]
+
+
+@on_sqlite
+@pytest.mark.parametrize("left", ["one", ""])
+def test_what_a_hub_that_is_no_longer_told_refused_is_forgotten(
+    environment: dict[str, str], clock: FrozenClock, telling: Instance, hub: LocalHub, left: str
+) -> None:
+    hub.answers["/one"] = hub.answers["/two"] = [(410, {})]
+    rendered_show(telling)
+    hub.answers["/two"] = [(410, {})]
+    tell(telling, clock, seconds=10)
+    with telling.database.read() as session:
+        assert len(list_failed(session)) == 2
+    environment["PODHOST_HUBS"] = hub.url("/one") if left else ""
+    for fewer in opened(environment, clock):
+        run_sweep(fewer)
+        with fewer.database.read() as session:
+            assert len(list_failed(session)) == bool(left)
 
 
 @on_sqlite
