@@ -1203,7 +1203,7 @@ soundbites:
   - start: 1
     duration: 2.5
     title: Hello
-txt: [{text: "no", purpose: ai-content}]
+txt: [{text: "false", purpose: ai-content}]
 value:
   type: lightning
   method: lnaddress

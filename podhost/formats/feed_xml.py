@@ -63,6 +63,8 @@ def read_feed(body: bytes, content_type: str = "") -> ReadFeed:
 
 def text_of(element: Any) -> str:
     """The whole text inside an element, that of elements within it too."""
+    if len(element) == 0:
+        return element.text or ""
     return "".join(element.itertext())
 
 

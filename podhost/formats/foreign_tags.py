@@ -238,7 +238,9 @@ def _meaning(tag: Any) -> list[Any]:
 
 
 def _copied(element: Any) -> Any:
-    """A copy without the spaces that only indent: feeds are indented anew."""
+    """The element, or a copy of it without the spaces that only indent: feeds are indented anew."""
+    if len(element) == 0:
+        return element
     tag = copy.deepcopy(element)
     tag.tail = None
     for inner in tag.iter():

@@ -20,6 +20,7 @@ from podhost.formats.tangles import is_entangled
 from podhost.formats.text import (
     absolute_url,
     clean_text,
+    is_plain_url,
     plain_line,
     plain_text,
     remove_forbidden,
@@ -47,6 +48,7 @@ _BOXES = _words(
 )
 _CELLS = frozenset({"td", "th"})
 _BLOCKS = _words("p ol ul li h2 h3 blockquote pre")
+_PLAIN_TAGS = ALLOWED_TAGS - {"a", "br"}
 _KNOWN_TAGS = {*ALLOWED_TAGS, *_HEADINGS, *_BOXES, *_CELLS, "img"}
 _DROPPED_WITH_CONTENT = _words(
     "script style iframe form object embed noscript template textarea select button title svg math"
@@ -58,6 +60,7 @@ _TOKEN = re.compile(
     r"|(?P<text>[^<]+|<)"
 )
 _ATTRIBUTE = re.compile(r"([a-z\-]+)=\"([^\"]*)\"")
+_HREF = re.compile(r"\shref=\"([^\"]*)\"")
 _BARE_URL = re.compile(r"\bhttps?://[^\s<>\"'`“”‘’«»]+", re.IGNORECASE)
 _MAIL = re.compile(r"mailto:[^\s@?]+@[^\s@?]+(?:\?\S*)?", re.IGNORECASE)
 
@@ -125,16 +128,8 @@ def clean_html(foreign_html: str, *, base_url: str | None = None) -> str:
     foreign_html = remove_forbidden(foreign_html)
     if is_entangled(foreign_html):
         foreign_html = html.escape(plain_text(foreign_html), quote=False)
-    safe = nh3.clean(
-        foreign_html,
-        tags=_KNOWN_TAGS,
-        clean_content_tags=_DROPPED_WITH_CONTENT,
-        attributes={"a": {"href"}, "img": {"src", "alt"}},
-        link_rel=None,
-        url_schemes={"http", "https", "mailto"},
-    )
     # Last, because &#11; was five harmless characters before nh3 read it.
-    return clean_text(_rewritten(safe, base_url))
+    return clean_text(_rewritten(_cleaner().clean(foreign_html), base_url))
 
 
 def render_guests_html(guests: Sequence[NotesGuest], *, language: str = "en") -> str:
@@ -192,21 +187,32 @@ def _tokens(clean: str) -> Iterator[_Token]:
         if (text := match["text"]) is not None:
             yield _Token("", False, {}, text)
             continue
-        pairs = _ATTRIBUTE.findall(match["attributes"])
-        attributes = {name: html.unescape(value) for name, value in pairs}
-        yield _Token(match["tag"], bool(match["end"]), attributes, match[0])
+        yield _Token(match["tag"], bool(match["end"]), _attributes(match["attributes"]), match[0])
+
+
+def _attributes(written: str) -> dict[str, str]:
+    return {name: html.unescape(value) for name, value in _ATTRIBUTE.findall(written)}
+
+
+def _href(written: str) -> str:
+    match = _HREF.search(written)
+    return html.unescape(match[1]) if match else ""
 
 
 def _rewritten(safe: str, base_url: str | None) -> str:
     writer = _Writer(base_url)
-    for token in _tokens(safe):
-        writer.write(token)
+    # Not by _tokens: an import writes hundreds of thousands of them.
+    for end, tag, attributes, text in _TOKEN.findall(safe):
+        if text:
+            writer.write_text(text)
+        else:
+            writer.write_tag(_HEADINGS.get(tag, tag), bool(end), attributes)
     writer.trim()
     return "".join(writer.out)
 
 
 class _Writer:
-    """Writes the tokens that apps can show; remembers where it is, to keep links from nesting."""
+    """Writes what apps can show; remembers where it is, to keep links from nesting."""
 
     def __init__(self, base_url: str | None) -> None:
         self.out: list[str] = []
@@ -215,26 +221,23 @@ class _Writer:
         self._code_depth = 0
         self._needs_break = False
 
-    def write(self, token: _Token) -> None:
-        tag = _HEADINGS.get(token.tag, token.tag)
-        if tag == "":
-            self._write_text(token.text)
+    def write_tag(self, tag: str, is_end: bool, attributes: str) -> None:
+        if tag in _PLAIN_TAGS:
+            if is_end:
+                self._write_end(tag)
+            else:
+                self._write_start(tag)
         elif tag == "a":
-            self._write_link(token)
+            self._write_link(is_end, attributes)
         elif tag == "img":
-            self._write_picture(token.attributes)
+            self._write_picture(_attributes(attributes))
         elif tag in _BOXES:
             self._needs_break = bool(self.out) and not self._code_depth
         elif tag in _CELLS:
             if self._wants_space():
                 self.out.append(" ")
-        elif tag == "br":
-            if not self._is_at_line_start():
-                self.out.append("<br>")
-        elif token.is_end:
-            self._write_end(tag)
-        else:
-            self._write_start(tag)
+        elif tag == "br" and not self._is_at_line_start():
+            self.out.append("<br>")
 
     def trim(self) -> None:
         """Take back the spaces and line breaks that end a block."""
@@ -259,10 +262,13 @@ class _Writer:
         else:
             self.out.append(f"</{tag}>")
 
-    def _write_text(self, escaped: str) -> None:
+    def write_text(self, escaped: str) -> None:
         if not escaped.strip() and not self._code_depth and not self._wants_space():
             return
         self._break()
+        if "&" not in escaped and "://" not in escaped and ">" not in escaped and escaped != "<":
+            self.out.append(escaped)
+            return
         text = html.unescape(escaped)
         if self._links or self._code_depth:
             self.out.append(html.escape(text, quote=False))
@@ -278,8 +284,8 @@ class _Writer:
             position = match.start() + len(address)
         self.out.append(html.escape(text[position:], quote=False))
 
-    def _write_link(self, token: _Token) -> None:
-        if token.is_end:
+    def _write_link(self, is_end: bool, attributes: str) -> None:
+        if is_end:
             opened = self._links.pop() if self._links else ""
             # A link without text could not be tapped.
             if opened and self.out[-1].startswith("<a "):
@@ -288,7 +294,7 @@ class _Writer:
                 self.out.append("</a>")
             return
         self._break()
-        url = None if any(self._links) else self._absolute(token.attributes.get("href", ""))
+        url = None if any(self._links) else self._absolute(_href(attributes))
         self._links.append(url or "")
         if url:
             self.out.append(f'<a href="{html.escape(url)}">')
@@ -319,6 +325,8 @@ class _Writer:
 
 def _absolute_link(address: str, base_url: str | None) -> str | None:
     """Give the http, https or mailto address that `address` means, or None for any other."""
+    if is_plain_url(address):
+        return address
     address = clean_text(address)
     if not address:
         return None
@@ -464,6 +472,17 @@ class _Truncation:
         if kept:
             self._out.append(kept + "…")
         return False
+
+
+@lru_cache(maxsize=1)
+def _cleaner() -> nh3.Cleaner:
+    return nh3.Cleaner(
+        tags=_KNOWN_TAGS,
+        clean_content_tags=_DROPPED_WITH_CONTENT,
+        attributes={"a": {"href"}, "img": {"src", "alt"}},
+        link_rel=None,
+        url_schemes={"http", "https", "mailto"},
+    )
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,14 @@ from urllib.parse import quote, urljoin
 
 from podhost.formats.feed_xml import name_of, text_of
 from podhost.formats.imported import Oddity
-from podhost.formats.text import absolute_url, plain_line, remove_forbidden, shown, truncate_text
+from podhost.formats.text import (
+    absolute_url,
+    is_plain_url,
+    plain_line,
+    remove_forbidden,
+    shown,
+    truncate_text,
+)
 
 MAX_LINE_CHARS = 255
 # Longer addresses are no addresses; apps and proxies stop far earlier.
@@ -19,6 +26,7 @@ _HAS_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 # "cdn.example.com/ep.mp3" is a host without a scheme, "audio/ep.mp3" a path.
 _HOST_FIRST = re.compile(r"[a-z0-9\-]+(?:\.[a-z0-9\-]+)*\.[a-z]{2,18}(?::[0-9]{1,5})?/", re.I)
 _HALF_SCHEME = re.compile(r"(https?):/{0,3}(?=[^/])", re.IGNORECASE)
+_POSITIVE = re.compile(r"0*[1-9][0-9]{0,8}", re.ASCII)
 _AUTHORITY = re.compile(r"(https?://[^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -35,8 +43,8 @@ class Fields:
         self.oddities: list[Oddity] = []
         self._children: dict[str, list[Any]] = {}
         for child in element:
-            if isinstance(child.tag, str):
-                self._children.setdefault(name_of(child), []).append(child)
+            if name := name_of(child):
+                self._children.setdefault(name, []).append(child)
 
     def names(self) -> Iterable[str]:
         """The names of all children, each once, in the order of the feed."""
@@ -119,6 +127,8 @@ def meant_url(written: str, base_url: str | None) -> str | None:
     text = remove_forbidden(written).strip()
     if not text or len(text) > MAX_URL_CHARS:
         return None
+    if is_plain_url(text):
+        return text
     if text.startswith("//"):
         text = f"https:{text}"
     elif match := _HALF_SCHEME.match(text):
@@ -145,7 +155,7 @@ def meant_url(written: str, base_url: str | None) -> str | None:
 
 def positive(text: str) -> int | None:
     """The whole number above zero that `text` is, or None."""
-    return int(text) if re.fullmatch(r"0*[1-9][0-9]{0,8}", text, re.ASCII) else None
+    return int(text) if _POSITIVE.fullmatch(text) else None
 
 
 def kept(values: Iterable[Any], read: Callable[[Any], Any | None]) -> tuple[Any, ...]:

@@ -21,6 +21,9 @@ _BARRIERS = _FOREIGN | _words("table caption object applet marquee template sele
 def is_entangled(foreign_html: str) -> bool:
     """Say whether HTML may cost its parser more than it is long: nested too deep, or full of
     emphasis that is never closed, which the parser opens again in every block that follows."""
+    # So few tags can neither nest too deep nor be opened again too often.
+    if foreign_html.count("<") <= _MAX_NESTING:
+        return False
     open_tags: list[str] = []
     reopened = 0
     for match in _ANY_TAG.finditer(foreign_html):

@@ -139,6 +139,12 @@ def absolute_url(url: str, *, schemes: tuple[str, ...] = ("http", "https")) -> s
     return urlunsplit((parts.scheme, netloc, path, query, fragment))
 
 
+def is_plain_url(url: str) -> bool:
+    """Whether it is an absolute address of which no part is empty or left to chance: joining it to
+    a base, encoding it and making it absolute all give it back as it is."""
+    return _WHOLE_URL.fullmatch(url) is not None
+
+
 def slugify(title: str, *, fallback: str = "untitled", max_chars: int = 80) -> str:
     """Give a slug for an address: lower-case ASCII letters, digits and single hyphens.
 
@@ -156,9 +162,21 @@ def slugify(title: str, *, fallback: str = "untitled", max_chars: int = 80) -> s
     return slug or fallback
 
 
-_URL_CHARS = r"(?:[A-Za-z0-9\-._~:/?#@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*"
+_URL_CHARS = r"A-Za-z0-9\-._~:/@!$&'()*+,="
+
+
+def _of_url(more: str) -> str:
+    chars = f"[{_URL_CHARS}{more}]*"
+    return f"{chars}(?:%[0-9A-Fa-f]{{2}}{chars})*"
+
+
 _PLAIN_URL = re.compile(
-    rf"([a-z]+)://[A-Za-z0-9][A-Za-z0-9.\-]*(?::(\d{{1,5}}))?(?:[/?#]{_URL_CHARS})?"
+    rf"([a-z]+)://[A-Za-z0-9][A-Za-z0-9.\-]*(?::(\d{{1,5}}))?(?:[/?#]{_of_url('?#;')})?"
+)
+_WHOLE_URL = re.compile(
+    rf"https?://[A-Za-z0-9][A-Za-z0-9.\-]*(?::\d{{1,4}})?(?:/{_of_url('')})?"
+    rf"(?:\?(?=[^#]){_of_url('?')})?(?:#(?=.){_of_url('?#')})?",
+    re.ASCII,
 )
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.\-]*[A-Za-z0-9_.])?|[0-9a-f:.]*:[0-9a-f:.]*")
