@@ -51,7 +51,7 @@ def first_page(address: str, fetcher: Fetcher, wait: Wait, headers: Mapping[str,
     Raises Invalid when there is none, Forbidden, Unavailable when the old host does not answer,
     UnchangedFeed where `headers` ask for it.
     """
-    candidates = _candidates(address)
+    candidates = candidate_addresses(address)
     for number, address in enumerate(candidates, 1):
         try:
             page = fetched_page(address, fetcher, wait, headers)
@@ -65,8 +65,8 @@ def first_page(address: str, fetcher: Fetcher, wait: Wait, headers: Mapping[str,
     raise AssertionError
 
 
-def _candidates(address: str) -> list[str]:
-    """The addresses that may be meant, the likeliest first."""
+def candidate_addresses(address: str) -> list[str]:
+    """The addresses that may be meant, the likeliest first. Raises Invalid for what is none."""
     address = address.strip()
     if match := _ODD_SCHEMES.match(address):
         rest = address[match.end() :]

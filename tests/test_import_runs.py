@@ -149,6 +149,7 @@ def test_a_killed_import_goes_on_and_downloads_nothing_whole_again(
     assert not list((Path(importing["PODHOST_DATA"]) / "imports").iterdir())
 
 
+@on_sqlite
 def test_what_is_whole_on_disk_is_not_asked_for_again(mover: Mover, host: OldHost) -> None:
     (path, body), *_ = with_audio(host, 1).items()
     begun = begin_imports(mover.instance, host.feed(item(1)), mover.fetcher, is_mine=False)
@@ -203,6 +204,7 @@ def test_each_bad_episode_says_why_and_the_others_come(mover: Mover, host: OldHo
     assert len(missing) == len(names)
 
 
+@on_sqlite
 def test_what_failed_is_tried_again_alone(mover: Mover, host: OldHost) -> None:
     with_audio(host, 1)
     assert mover.bring(host.feed(item(2), item(1))).episodes.failed == 1

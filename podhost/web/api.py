@@ -25,9 +25,11 @@ from podhost.answers import (
 from podhost.episodes import STATUSES, EpisodeInput
 from podhost.formats.chapters import JSON_MIME_TYPE
 from podhost.formats.tag_values import LiveItem, LiveItemInput
+from podhost.import_answers import ImportAnswer, ImportInput, ImportList
 from podhost.instance import Instance
 from podhost.shows import ShowInput
 from podhost.web import api_episodes as episodes
+from podhost.web import api_imports as imports
 from podhost.web import api_live as live
 from podhost.web import api_shows as shows
 from podhost.web.calls import Call, json_answer, perform
@@ -37,6 +39,7 @@ from podhost.web.responses import etag_matches
 PREFIX = "/api/v1"
 _SHOW = PREFIX + "/shows/{show}"
 _LIVE = _SHOW + "/live/{live}"
+_IMPORT = PREFIX + "/imports/{import}"
 _EPISODE = _SHOW + "/episodes/{episode}"
 
 _PICTURES = ("image/jpeg", "image/png", "image/webp")
@@ -319,6 +322,36 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=episodes.remove_transcript,
         summary="Take the transcript away.",
         status=204,
+    ),
+    Operation(
+        method="GET",
+        path=PREFIX + "/imports",
+        handler=imports.get_imports,
+        summary="List the shows that are or were moved in, newest first.",
+        answer=ImportList,
+    ),
+    Operation(
+        method="POST",
+        path=PREFIX + "/imports",
+        handler=imports.post_import,
+        summary="Move a show in from another host, or bring what is new there.",
+        json=ImportInput,
+        answer=ImportAnswer,
+        status=201,
+    ),
+    Operation(
+        method="GET",
+        path=_IMPORT,
+        handler=imports.get_one_import,
+        summary="Read how far an import is, and its report.",
+        answer=ImportAnswer,
+    ),
+    Operation(
+        method="POST",
+        path=_IMPORT + "/retry",
+        handler=imports.post_retry,
+        summary="Try the failed episodes of an import again.",
+        answer=ImportAnswer,
     ),
     Operation(
         method="GET",

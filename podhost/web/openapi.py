@@ -162,6 +162,7 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
         "show": "The show's slug; one that it once had will do.",
         "episode": "The episode's id or slug; a slug that it once had will do.",
         "live": "The live stream's guid.",
+        "import": "The import's id.",
     }
     return [
         {
@@ -262,7 +263,7 @@ def _errors(operation: Operation) -> dict[str, str]:
         "422": "Something that was given cannot be used; `fields` says what.",
     }
     if "{" in operation.path:
-        errors["404"] = "There is no such show, episode or live stream."
+        errors["404"] = "There is no such show, episode, live stream or import."
         errors["410"] = "The show or the episode was deleted."
     if operation.method != "GET":
         errors["403"] = "The token may only read."

@@ -1,0 +1,103 @@
+"""The API's calls for imports: begun by a program, done by the worker, told to the program."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from podhost.app import create_app
+from podhost.config import read_settings
+from podhost.fetching import Fetcher
+from podhost.instance import Instance, open_instance
+from podhost.worker import next_import, run_due_jobs
+from tests.asgi_client import Client
+from tests.conftest import FrozenClock
+from tests.old_host import OldHost, item, old_host
+from tests.test_import_runs import with_audio
+from tests.web.test_api import Program, token_for
+
+IMPORTS = "/api/v1/imports"
+
+
+@pytest.fixture
+def host() -> Iterator[OldHost]:
+    with old_host() as running:
+        yield running
+
+
+@pytest.fixture
+def importing(environment: dict[str, str], clock: FrozenClock, host: OldHost) -> Iterator[Instance]:
+    settings = read_settings(environment | {"PODHOST_FETCH_ALLOWED": host.address})
+    instance = open_instance(settings, clock=clock)
+    yield instance
+    instance.close()
+
+
+@pytest.fixture
+def client(importing: Instance) -> Program:
+    return Program(Client(create_app(importing)), token_for(importing, "alice@example.org"))
+
+
+def work(instance: Instance, host: OldHost) -> None:
+    with Fetcher(allowed=(host.address,), user_agent="podhost tests") as fetcher:
+        while True:
+            run_due_jobs(instance)
+            step = next_import(instance, fetcher, owner="a-1-b")
+            if step is None:
+                break
+            step()
+
+
+def test_a_program_moves_a_show_in_and_tries_again_what_failed(
+    client: Program, importing: Instance, host: OldHost
+) -> None:
+    bodies = with_audio(host, 1)
+    feed = host.feed(item(2), item(1))
+    begun = client.post(IMPORTS, json={"source": feed})
+    assert begun.status_code == 201, begun.text
+    assert begun.json()["state"] == "reading"
+    path = begun.headers["location"].removeprefix("https://pod.example")
+    work(importing, host)
+    done = client.get(path).json()
+    assert done["state"] == "done"
+    assert done["show"] == "tide-tables"
+    assert done["size_bytes"] == len(bodies["/1.mp3"])
+    assert (done["episodes"]["done"], done["episodes"]["failed"]) == (1, 1)
+    assert "404" in next(e["error"] for e in done["episode_list"] if e["guid"] == "g2")
+    with_audio(host, 2)
+    again = client.post(f"{path}/retry")
+    assert again.status_code == 200, again.text
+    assert again.json()["episodes"]["waiting"] == 1
+    work(importing, host)
+    (listed,) = client.get(IMPORTS).json()["imports"]
+    assert (listed["episodes"]["done"], listed["episodes"]["failed"]) == (2, 0)
+    assert client.post(f"{path}/retry").status_code == 409
+
+
+@pytest.mark.parametrize("environment", ["sqlite+folder"], indirect=True)
+def test_a_feed_that_cannot_be_read_says_why_and_can_be_tried_again(
+    client: Program, importing: Instance, host: OldHost
+) -> None:
+    path = f"{IMPORTS}/{client.post(IMPORTS, json={'source': host.url + '/x'}).json()['id']}"
+    work(importing, host)
+    found = client.get(path).json()
+    assert found["state"] == "failed"
+    assert "has no feed at this address (404)" in found["error"]
+    with_audio(host, 1)
+    host.feed(item(1), path="/x")
+    assert client.post(f"{path}/retry").json()["state"] == "reading"
+    work(importing, host)
+    assert client.get(path).json()["episodes"]["done"] == 1
+
+
+@pytest.mark.parametrize("environment", ["sqlite+folder"], indirect=True)
+@pytest.mark.parametrize("source", ["", "/etc/passwd", "feed\x00.example/x", "a" * 5000])
+def test_what_is_no_address_is_refused(client: Program, source: str) -> None:
+    answer = client.post(IMPORTS, json={"source": source})
+    assert answer.status_code == 422
+    assert "source" in answer.json()["error"]["fields"]
+
+
+@pytest.mark.parametrize("environment", ["sqlite+folder"], indirect=True)
+def test_an_import_that_is_not_there_is_404(client: Program) -> None:
+    assert client.get(f"{IMPORTS}/nothing").status_code == 404
+    assert client.post(f"{IMPORTS}/nothing/retry").status_code == 404
