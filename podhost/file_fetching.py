@@ -56,6 +56,9 @@ class Pace:
     seconds: float = 60.0
 
 
+SLOWEST = Pace()
+
+
 class _Beginning(msgspec.Struct):
     """What the growing file is the beginning of."""
 
@@ -76,7 +79,7 @@ def fetch_file(
     path: Path,
     *,
     max_bytes: int,
-    pace: Pace = Pace(),
+    pace: Pace = SLOWEST,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """Have the whole file at `path`; nothing is asked for when it is there already.

@@ -20,7 +20,7 @@ from podhost.import_answers import (
 )
 from podhost.import_episodes import bytes_under_way, remove_abandoned_audio
 from podhost.import_shows import read_source
-from podhost.imports import Source, find_import, listed_feeds, listed_source, open_source
+from podhost.imports import Source, listed_feeds, listed_source, open_source
 from podhost.instance import Instance
 from podhost.shows import find_show
 
@@ -89,7 +89,7 @@ def retry_failed(instance: Instance, given: str) -> str:
         show = find_show(session, given)
         found = rows.find_import_of(session, show) if show is not None else None
         if found is None:
-            found = find_import(session, open_source(given))
+            found = rows.find_import(session, open_source(given))
         if found is None:
             raise NotFound(f"Nothing was imported as {given!r}: name a show, or its old feed.")
         row = rows.get_import(session, found.id, lock=True)

@@ -29,6 +29,7 @@ from podhost.episodes import (
 )
 from podhost.errors import Forbidden, Invalid, PodhostError, Unavailable
 from podhost.file_fetching import (
+    SLOWEST,
     BusyServer,
     Pace,
     RefusedFile,
@@ -59,8 +60,6 @@ if TYPE_CHECKING:
     from podhost.fetching import Fetcher
 
 _MB = 1024 * 1024
-# What the old host must manage at least.
-PACE = Pace()
 _KNOWN = "The show had an episode with this guid already; that one was left as it is."
 _NO_DATE = "The old feed does not say when it came out; it is a draft until you give it a date."
 
@@ -85,7 +84,7 @@ def import_episode(
     fetcher: "Fetcher",
     *,
     should_stop: Callable[[], bool] = lambda: False,
-    pace: Pace = PACE,
+    pace: Pace = SLOWEST,
 ) -> None:
     """Bring one episode, if it is still waited for: the work of a job, whose key is the row's id.
 

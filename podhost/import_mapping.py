@@ -23,7 +23,7 @@ from podhost.formats.podcast_namespace import normalise_role
 from podhost.formats.tag_rules import LIST_MEDIUMS, MEDIUMS
 from podhost.formats.text import shown
 from podhost.models import Episode, Show
-from podhost.people import MOST_CREDITS, CreditInput
+from podhost.people import MOST_CREDITS, CreditInput, name_key
 from podhost.shows import ShowInput
 from podhost.shows import changed_fields as changed_show_fields
 
@@ -207,10 +207,15 @@ def _own_people(
 ) -> tuple[ImportedPerson, ...]:
     """Feeds repeat the show's people before an episode's guests, because an episode's people
     replace the show's (podcast namespace)."""
-    rest = people[len(of_show) :]
-    if not rest or people[: len(of_show)] != of_show or any(p.role == "host" for p in rest):
-        return people
-    return people if {p.name for p in rest} & {p.name for p in of_show} else rest
+    for start in reversed(range(len(people))):
+        own = people[start:]
+        if any(person.role == "host" for person in own):
+            break
+        named = {name_key(person.name) for person in own}
+        repeated = tuple(p for p in of_show if name_key(p.name) not in named)
+        if people[:start] == repeated:
+            return own
+    return people
 
 
 def _without_guests(

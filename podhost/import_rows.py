@@ -3,9 +3,11 @@
 It asks nobody and stores no file; nothing of an import is published here.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
@@ -16,9 +18,11 @@ from podhost import jobs
 from podhost.db import new_id
 from podhost.errors import Conflict, NotFound
 from podhost.formats.imported import SECOND_COPY, ImportedEpisode, ImportedShow
-from podhost.imports import Source, find_import, source_sha256
 from podhost.jobs import enqueue
 from podhost.models import Episode, Fact, Import, ImportEpisode, Job, Show
+
+if TYPE_CHECKING:
+    from podhost.imports import Source
 
 IMPORT_SHOW = "import_show"
 IMPORT_EPISODE = "import_episode"
@@ -53,7 +57,17 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
         return self.waiting + self.done + self.failed
 
 
-def create_import(session: Session, source: Source, *, is_mine: bool, now: datetime) -> Import:
+def source_sha256(source: "Source") -> str:
+    """By what an import is found again."""
+    return hashlib.sha256(source.key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def find_import(session: Session, source: "Source") -> Import | None:
+    """The import of this source, if there was one."""
+    return session.scalar(select(Import).where(Import.source_sha256 == source_sha256(source)))
+
+
+def create_import(session: Session, source: "Source", *, is_mine: bool, now: datetime) -> Import:
     """The import of a source, made where there is none, or none whose show is still here."""
     known = find_import(session, source)
     if known is not None and known.show_id is not None:

@@ -32,8 +32,9 @@ from podhost.formats.imported import COMES, DRAFT, SECOND_COPY, ImportedShow, Od
 from podhost.formats.opml import ListedFeed, is_opml, read_opml
 from podhost.formats.rss_import import MAX_EPISODES, read_show
 from podhost.formats.text import shown
+from podhost.import_rows import find_import
 from podhost.import_sources import AudioLook, look_at_audio, old_host
-from podhost.models import Import, Show
+from podhost.models import Show
 
 if TYPE_CHECKING:
     from podhost.fetching import Fetcher, Hop
@@ -241,16 +242,6 @@ def listed_source(feed: ListedFeed) -> Source:
 def address_source(address: str) -> Source:
     """An address as a source; nothing is looked for on this machine."""
     return Source(without_secrets(address), address=address)
-
-
-def source_sha256(source: Source) -> str:
-    """By what an import is found again."""
-    return hashlib.sha256(source.key.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def find_import(session: Session, source: Source) -> Import | None:
-    """The import of this source, if there was one."""
-    return session.scalar(select(Import).where(Import.source_sha256 == source_sha256(source)))
 
 
 def known_read(session: Session, source: Source) -> EarlierRead:

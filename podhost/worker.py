@@ -22,9 +22,7 @@ from podhost import (
     edge,
     edge_walk,
     hubs,
-    import_episodes,
     import_rows,
-    import_shows,
     jobs,
     sweep,
     tagging,
@@ -34,7 +32,7 @@ from podhost.errors import PodhostError, Unavailable
 from podhost.feed_formats import FORMATS, RSS
 from podhost.feeds import compress_feed, feed_values, render_values, store_snapshot
 from podhost.fetching import Fetcher, instance_fetcher
-from podhost.file_fetching import InterruptedFetch, Pace
+from podhost.file_fetching import SLOWEST, InterruptedFetch, Pace
 from podhost.instance import Instance
 from podhost.models import Episode, Job, Show
 from podhost.publishing import PUBLISH_EPISODE, publish_due_episode
@@ -233,7 +231,10 @@ def run_sweep(instance: Instance, *, is_first: bool = False) -> int:
 
 
 def _missed_imports(instance: Instance) -> int:
-    import_episodes.remove_abandoned_audio(instance)
+    if (instance.settings.data / "imports").exists():
+        from podhost.import_episodes import remove_abandoned_audio
+
+        remove_abandoned_audio(instance)
     with instance.database.write() as session:
         return import_rows.enqueue_missed(session, now=instance.now())
 
@@ -244,7 +245,7 @@ def next_import(
     *,
     owner: str,
     should_stop: Callable[[], bool] = lambda: False,
-    pace: Pace = import_episodes.PACE,
+    pace: Pace = SLOWEST,
 ) -> Callable[[], None] | None:
     """Claim one step of an import that may be taken now, and give what does it; None: there is
     none. It may take as long as a large file on a slow line, and keeps a failure with the job."""
@@ -252,10 +253,14 @@ def next_import(
         job = import_rows.claim_import(session, owner=owner, now=instance.now())
     if job is None:
         return None
+    # Reading feeds takes libraries that a worker otherwise has no use for.
+    from podhost.import_episodes import import_episode
+    from podhost.import_shows import import_show
+
     known: Jobs = {
-        import_rows.IMPORT_SHOW: partial(import_shows.import_show, fetcher=fetcher),
+        import_rows.IMPORT_SHOW: partial(import_show, fetcher=fetcher),
         import_rows.IMPORT_EPISODE: partial(
-            import_episodes.import_episode, fetcher=fetcher, should_stop=should_stop, pace=pace
+            import_episode, fetcher=fetcher, should_stop=should_stop, pace=pace
         ),
     }
     return partial(_do, instance, job, known)

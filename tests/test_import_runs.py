@@ -16,10 +16,10 @@ from podhost.config import read_settings
 from podhost.episodes import EpisodeInput, change_episode, get_episode
 from podhost.errors import Conflict, Forbidden, Invalid, NotFound
 from podhost.fetching import Fetcher
-from podhost.file_fetching import Pace, fetch_file
+from podhost.file_fetching import SLOWEST, Pace, fetch_file
 from podhost.import_answers import ImportAnswer
 from podhost.import_commands import begin_imports, import_results, retry_failed
-from podhost.import_episodes import PACE, audio_path
+from podhost.import_episodes import audio_path
 from podhost.instance import Instance, open_instance
 from podhost.models import ImportEpisode, Job, Show
 from podhost.shows import get_show
@@ -66,11 +66,11 @@ class Mover:
         self.fetcher = fetcher
         self.clock = clock
 
-    def bring(self, source: str, *, is_mine: bool = False, pace: Pace = PACE) -> ImportAnswer:
+    def bring(self, source: str, *, is_mine: bool = False, pace: Pace = SLOWEST) -> ImportAnswer:
         begun = begin_imports(self.instance, source, self.fetcher, is_mine=is_mine)
         return self.work([one.import_id for one in begun if one.import_id], pace)[-1]
 
-    def work(self, ids: list[str], pace: Pace = PACE) -> list[ImportAnswer]:
+    def work(self, ids: list[str], pace: Pace = SLOWEST) -> list[ImportAnswer]:
         for _ in range(400):
             run_due_jobs(self.instance)
             step = next_import(self.instance, self.fetcher, owner="a-1-b", pace=pace)
