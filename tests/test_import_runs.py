@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import delete, select
 
@@ -28,7 +30,7 @@ from tests.audio_files import lame
 from tests.conftest import FrozenClock
 from tests.making import feed_body
 from tests.old_host import Answer, OldHost, item, old_host
-from tests.running import clean_environment, run_command
+from tests.running import Running, clean_environment, run_command
 from tests.waiting import wait_for
 
 on_sqlite = pytest.mark.parametrize("environment", ["sqlite+folder"], indirect=True)
@@ -334,3 +336,33 @@ def test_jobs_that_were_lost_are_made_again_by_the_sweep(mover: Mover, host: Old
     run_sweep(mover.instance)
     (answer,) = mover.work([one.import_id for one in begun if one.import_id])
     assert answer.episodes.done == 2
+
+
+# Our own feed
+
+
+def without_what_differs(feed: str) -> list[str]:
+    """The feed without its own address, ids, the date of its making and where it wants to go."""
+    feed = re.sub(r"http://127[^/<]*|https://pod\.example", "", feed)
+    feed = re.sub(r"/(artwork|chapters|audio|transcripts)(/[0-9a-f]{16})+", r"/\1/ID", feed)
+    # It stands in the address of a file, and is made of the title for what comes by a feed.
+    feed = re.sub(r"/audio/ID/1/[a-z0-9-]+", "/audio/ID/1/name", feed)
+    lines = feed.splitlines()
+    return [line for line in lines if "lastBuildDate" not in line and "new-feed-url" not in line]
+
+
+@on_sqlite
+def test_the_feed_of_another_podhost_gives_the_same_feed_again(
+    importing: dict[str, str], run: Callable[..., Any], tmp_path: Path
+) -> None:
+    with Running(["demo", "--port", "0", "--data", str(tmp_path / "demo")], {}) as demo:
+        url = demo.wait_until_ready()
+        feed = next(line for line in demo.lines if line.startswith("Feed:")).split()[1]
+        old = httpx.get(feed).text
+        importing["PODHOST_FETCH_ALLOWED"] = url.removeprefix("http://")
+        (answer,) = run(feed, "--mine")["imports"]
+    assert answer["differences"] == []
+    assert answer["notes"] == []
+    assert not any(entry["notes"] for entry in answer["episode_list"])
+    new = run_command("feed", answer["show"], environment=importing).stdout
+    assert without_what_differs(new) == without_what_differs(old)
