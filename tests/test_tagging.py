@@ -141,6 +141,7 @@ def feed_body_only(instance: Instance, show: Show) -> bytes:
         return snapshot_body(snapshot) if snapshot is not None else b""
 
 
+@ON_ONE_ENGINE
 def test_the_same_values_make_no_new_revision_and_others_only_on_request(
     instance: Instance, show: Show, tmp_path: Path
 ) -> None:

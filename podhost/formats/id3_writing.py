@@ -9,6 +9,7 @@ write itself (comments, lyrics, frames of other programs) is kept as the upload 
 
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -77,7 +78,9 @@ def _tag_of(file: BinaryIO, walk: Walk) -> id3.ID3:
             raise Invalid(_TOO_LARGE)
         file.seek(position)
         data = file.read(size)
-        tag = id3.ID3(io.BytesIO(data), _FRAMES, translate=False, load_v1=False)
+        # What nobody can read gives way to what everybody can; the upload is kept.
+        with suppress(id3.error):
+            tag = id3.ID3(io.BytesIO(data), _FRAMES, translate=False, load_v1=False)
     # Off the letter of 2.3, as iTunes does it too: who does not know a frame passes it over.
     newer = [frame for name in _ONLY_V24 for frame in tag.getall(name)]
     tag.update_to_v23()
@@ -222,7 +225,12 @@ def _ape_without_ours(file: BinaryIO, walk: Walk) -> bytes:
     if size > TAG_BYTES:
         raise Invalid(_TOO_LARGE)
     file.seek(position)
-    tag = apev2.APEv2(io.BytesIO(file.read(size)))
+    data = file.read(size)
+    try:
+        tag = apev2.APEv2(io.BytesIO(data))
+    except apev2.error:
+        # Whatever it says, no player will show it.
+        return data
     for key in list(tag.keys()):
         if key.lower() in _APE_KEYS or key.lower().startswith(_APE_PICTURES):
             del tag[key]
