@@ -40,7 +40,7 @@ from podhost.formats.tag_values import (
 from podhost.models import Artwork, Audio, Credit, Episode, Show, Transcript
 from podhost.people import held_picture_url
 from podhost.shows import feed_path, show_warnings
-from podhost.transcripts import transcript_path
+from podhost.transcripts import in_order, transcript_path
 
 
 class PersonAnswer(msgspec.Struct, kw_only=True):
@@ -297,7 +297,7 @@ def _episode(
         artwork_url=artwork_url(base_url, artwork) if artwork is not None else None,
         people=people,
         chapters_url=chapters_url(base_url, episode) if episode.chapters_changed_at else None,
-        transcripts=[_transcript(transcript, base_url) for transcript in transcripts],
+        transcripts=[_transcript(transcript, base_url) for transcript in in_order(transcripts)],
         enclosure_url=enclosure_url(base_url, audio) if audio is not None else None,
         audio=_audio(audio) if audio is not None else None,
         created_at=episode.created_at,

@@ -66,6 +66,7 @@ _TRANSCRIPTS = (
         _TRANSCRIPT.extension,
         _TRANSCRIPT.mime_type,
         _TRANSCRIPT.language,
+        _TRANSCRIPT.source_sha256,
     )
     .where(_TRANSCRIPT.episode_id.in_(bindparam("ids", expanding=True)))
     .order_by(_TRANSCRIPT.position)

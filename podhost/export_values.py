@@ -21,7 +21,7 @@ from podhost.formats.folder_fields import WrongError, read_slug
 from podhost.formats.podcast_namespace import normalise_role
 from podhost.formats.showfolder import EpisodeFile, OwnerEntry, PersonEntry, ShowFile
 from podhost.formats.showfolder_writing import local_date
-from podhost.models import Audio, Credit, Episode, Show, Transcript
+from podhost.models import Audio, Credit, Episode, Show
 
 # The same in every folder, so that show.toml need not name it.
 SHOW_ARTWORK = "artwork.jpg"
@@ -115,14 +115,6 @@ def kept_episode(
         transcripts={name: dict(ids) for name, ids in transcripts.items()},
         has_artwork=episode.artwork is not None,
     )
-
-
-def transcript_groups(transcripts: Sequence[Transcript]) -> list[list[Transcript]]:
-    """The forms of each transcript that was given, in order; what was converted comes first."""
-    groups: dict[tuple[str, str | None], list[Transcript]] = {}
-    for row in transcripts:
-        groups.setdefault((row.source_sha256, row.language), []).append(row)
-    return [*groups.values()]
 
 
 def has_own_chapters(episode: Episode) -> bool:

@@ -29,7 +29,6 @@ from podhost.export_values import (
     has_own_chapters,
     kept_episode,
     show_file,
-    transcript_groups,
 )
 from podhost.feeds import Site, find_snapshot, render_show, snapshot_body
 from podhost.folders.contents import AUDIO_ENDINGS, SHOW_FILE, TRANSCRIPT_ENDINGS
@@ -60,6 +59,7 @@ from podhost.models import (
 from podhost.people import list_credits
 from podhost.shows import get_show
 from podhost.storage import Storage, disk_errors, lock_named, sync_folder
+from podhost.transcripts import transcript_groups
 
 FEED_FILE = "feed.xml"
 REPORT_FILE = "report.json"

@@ -48,7 +48,7 @@ from podhost.models import (
 )
 from podhost.people import list_credits, picture_url
 from podhost.shows import DEFAULT_CATEGORY, feed_path
-from podhost.transcripts import transcript_path
+from podhost.transcripts import in_feed, transcript_path
 
 # -9 takes five times as long for one per cent less.
 _GZIP_LEVEL = 6
@@ -309,7 +309,7 @@ def _feed_episode(
                 mime_type=transcript.mime_type,
                 language=transcript.language,
             )
-            for transcript in episode.transcripts
+            for transcript in in_feed(episode.transcripts)
         ),
         chapters_url=chapters_url(base_url, episode) if episode.chapters_changed_at else None,
         is_blocked=episode.is_blocked,

@@ -170,7 +170,7 @@ def fetch_transcripts(old_host: OldHost, episode: ImportedEpisode) -> Sequence[P
                 data,
                 f"transcript.{extension}",
                 language=one.language,
-                with_vtt="vtt" not in kinds,
+                without=[kind for kind in kinds if kind != extension],
             )
         except (PodhostError, ValueError) as error:
             message = error.message if isinstance(error, PodhostError) else str(error)

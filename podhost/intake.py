@@ -4,7 +4,7 @@ It writes no row and decides nothing about shows and episodes.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,9 +16,10 @@ from podhost.artwork import PreparedArtwork, discard_artwork, prepare_artwork
 from podhost.audio import PreparedAudio, prepare_audio, prepare_stored_audio
 from podhost.db import Database
 from podhost.errors import PodhostError, Uncertain
+from podhost.formats.transcripts import Transcript as TranscriptFile
 from podhost.models import Artwork, Audio, Transcript
 from podhost.storage import Storage
-from podhost.transcripts import PreparedTranscript, prepare_transcripts
+from podhost.transcripts import PreparedTranscript, prepare_forms, prepare_transcripts
 
 log = logging.getLogger(__name__)
 
@@ -102,16 +103,30 @@ class Intake:
         file_name: str,
         *,
         language: str | None,
-        with_vtt: bool = True,
+        without: Collection[str] = (),
         ids: Mapping[str, str] | None = None,
     ) -> tuple[Sequence[PreparedTranscript], list[str]]:
         """Read and store a transcript; what is stored, and warnings. Raises Invalid."""
         prepared, warnings = prepare_transcripts(
-            self._storage, data, file_name, language=language, with_vtt=with_vtt, ids=ids
+            self._storage, data, file_name, language=language, without=without, ids=ids
         )
-        for transcript in prepared:
-            self._stored.append((Transcript.id, transcript.id, self._deleting(transcript)))
+        self._keep_transcripts(prepared)
         return prepared, warnings
+
+    def transcript_forms(
+        self,
+        transcript: TranscriptFile,
+        endings: Collection[str],
+        *,
+        source_sha256: str,
+        language: str | None,
+    ) -> Sequence[PreparedTranscript]:
+        """Store other forms of a transcript that is stored already."""
+        prepared = prepare_forms(
+            self._storage, transcript, endings, source_sha256=source_sha256, language=language
+        )
+        self._keep_transcripts(prepared)
+        return prepared
 
     def keep_audio(self, prepared: PreparedAudio) -> PreparedAudio:
         """Take charge of a file that was prepared already."""
@@ -124,6 +139,10 @@ class Intake:
     def _keep_artwork(self, prepared: PreparedArtwork) -> None:
         storage = self._storage
         self._stored.append((Artwork.id, prepared.id, lambda: discard_artwork(storage, prepared)))
+
+    def _keep_transcripts(self, prepared: Iterable[PreparedTranscript]) -> None:
+        for transcript in prepared:
+            self._stored.append((Transcript.id, transcript.id, self._deleting(transcript)))
 
     def _deleting(self, transcript: PreparedTranscript) -> Callable[[], None]:
         storage = self._storage

@@ -324,7 +324,7 @@ class Transcript(Base):
     )
     position: Mapped[int]
     storage_key: Mapped[str] = mapped_column(String(255), unique=True)
-    # Of the file that was given; a converted one (SRT offered as VTT) has its source's.
+    # Of the file that was given; the forms that were made of it have it too, and come before it.
     source_sha256: Mapped[str] = mapped_column(String(64))
     sha256: Mapped[str] = mapped_column(String(64))
     size_bytes: Mapped[int]

@@ -26,6 +26,7 @@ from podhost import (
     jobs,
     sweep,
     tagging,
+    transcript_forms,
 )
 from podhost.artwork import add_artwork, discard_artwork, prepare_placeholder
 from podhost.errors import PodhostError, Unavailable
@@ -124,6 +125,12 @@ def _publish(instance: Instance, episode_id: str, *, with_tags: bool = False) ->
         publish_due_episode(session, episode, now=instance.now(), with_tags=with_tags)
 
 
+def _convert_transcripts(instance: Instance, show_id: str) -> None:
+    transcript_forms.complete_transcripts(
+        instance.database, instance.storage, show_id, now=instance.now()
+    )
+
+
 Jobs = Mapping[str, Callable[[Instance, str], None]]
 
 # Each takes the instance and the job's key, and may be run again at any time.
@@ -133,7 +140,7 @@ JOBS: Jobs = {
     **edge.JOBS,
 }
 # Done while none of the others is due: there may be thousands of them at once.
-LATER_JOBS = edge.LATER_JOBS
+LATER_JOBS: Jobs = {transcript_forms.CONVERT_TRANSCRIPTS: _convert_transcripts, **edge.LATER_JOBS}
 # Done beside the others: a file of hours takes a while.
 TAG_JOBS: Jobs = {tagging.WRITE_TAGS: _write_tags}
 
@@ -461,6 +468,8 @@ class _Leaps:
 
 def _clean_up(instance: Instance) -> None:
     try:
+        # First: it is quick, and the other goes through a whole store.
+        transcript_forms.enqueue_incomplete(instance.database, now=instance.now())
         sweep.remove_unneeded(instance.database, instance.storage, now=instance.now())
     except Exception as error:
         _complaints.say("cleaning up failed; it is done again in an hour", error)

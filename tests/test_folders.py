@@ -37,6 +37,7 @@ from podhost.instance import Instance
 from podhost.models import Artwork, Credit, Episode, Show
 from podhost.publishing import delete_episode, withdraw_episode
 from podhost.shows import find_show, get_show
+from podhost.transcripts import in_feed
 from tests.audio_files import lame, wav, with_id3
 from tests.conftest import FrozenClock
 from tests.making import feed_body
@@ -614,7 +615,9 @@ def test_transcripts_are_offered_as_they_lie_there(shop: Shop) -> None:
     shop.episode("001-low", "date: 2026-03-01\ntitle: Low\n")
 
     def offered() -> list[tuple[str, str | None]]:
-        return [(t.extension, t.language) for t in shop.rows()["Low"].transcripts]
+        """Without what podhost made of them, but for WebVTT."""
+        rows = in_feed(shop.rows()["Low"].transcripts)
+        return [(t.extension, t.language) for t in rows if t.extension in ("vtt", "srt")]
 
     shop.write("001-low.srt", SRT)
     shop.publish()
@@ -625,7 +628,9 @@ def test_transcripts_are_offered_as_they_lie_there(shop: Shop) -> None:
     plan, _ = shop.publish()
     assert only(plan, "001-low.md").changes == ("transcripts",)
     # Two files, not three: with WebVTT there, SRT is not converted as well.
-    assert offered() == [("vtt", None), ("srt", None), ("vtt", "es")]
+    assert offered() == [("vtt", None), ("srt", None), ("vtt", "es"), ("srt", "es")]
+    forms = [(t.extension, t.language) for t in shop.rows()["Low"].transcripts]
+    assert len(forms) == len(set(forms)) == 10
     (shop.folder / "001-low.es.vtt").rename(shop.folder / "001-low.pt-br.vtt")
     shop.publish()
     assert offered()[2] == ("vtt", "pt-br")

@@ -230,9 +230,8 @@ def _prepare_transcripts(
     database: Database, intake: Intake, plan: EpisodePlan, notes: list[str]
 ) -> list[PreparedTranscript]:
     files = plan.files
-    as_vtt = {
-        entry.language for entry in files.transcripts if entry.file.name.lower().endswith(".vtt")
-    }
+    # Of several in one language, none is made that is given, and none twice.
+    given = {(entry.language, _ending(entry.file.name)) for entry in files.transcripts}
     found: list[PreparedTranscript] = []
     for entry in files.transcripts:
         name = shown(entry.file.name)
@@ -241,14 +240,20 @@ def _prepare_transcripts(
                 read_bytes(entry.file, FILE_LIMIT_BYTES),
                 entry.file.name,
                 language=entry.language,
-                with_vtt=entry.language not in as_vtt,
+                without={ending for language, ending in given if language == entry.language},
                 ids=free_transcript_ids(database, plan.kept, entry.file.name),
             )
         except Invalid as error:
             raise Invalid(f"{name}: {error.message}") from None
         found += prepared
+        given |= {(entry.language, form.extension) for form in prepared}
         notes += [f"{name}: {warning}" for warning in warnings]
     return found
+
+
+def _ending(name: str) -> str:
+    ending = name.lower().rpartition(".")[2]
+    return "html" if ending == "htm" else ending
 
 
 # Writing into the folder

@@ -424,7 +424,7 @@ def _check_audio(file: FolderFile) -> None:
 
 def _transcripts_differ(files: EpisodeFiles, row: Episode) -> bool:
     wanted = [(sha256_of(entry.file), entry) for entry in files.transcripts]
-    # A converted transcript stands before its source and has the same hash.
+    # What was made of a transcript stands before it and has the same hash.
     current = [*{(t.source_sha256, t.language): t for t in row.transcripts}.values()]
     if len(wanted) != len(current):
         return True

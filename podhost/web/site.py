@@ -25,7 +25,7 @@ from podhost.fields import may_be_slug
 from podhost.formats.markdown import notes_text, truncate_html
 from podhost.formats.text import plain_line, truncate_text
 from podhost.instance import Instance
-from podhost.models import Artwork, Credit, Episode, EpisodeSlug, Show
+from podhost.models import Artwork, Credit, Episode, EpisodeSlug, Show, Transcript
 from podhost.people import list_credits
 from podhost.shows import feed_path, get_show, list_shows
 from podhost.transcripts import transcript_path
@@ -40,7 +40,8 @@ _ICON = "data:image/svg+xml," + quote(
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
     '<circle cx="8" cy="8" r="8" fill="#0b57b0"/><path d="M6 4l6 4-6 4z" fill="#fff"/></svg>'
 )
-_TRANSCRIPT_KINDS = {"vtt": "WebVTT", "srt": "SubRip", "txt": "text"}
+# Of the forms of a transcript, the one that a person reads best stands first.
+_READABLE = ("html", "txt", "vtt", "srt", "json")
 
 
 # Handlers. Each is called in a thread, because it asks the database.
@@ -371,11 +372,16 @@ def _chapters(show: Show, episode: Episode) -> str:
 
 def _transcripts(show: Show, episode: Episode) -> str:
     items = ""
+    best: dict[str, Transcript] = {}
     for transcript in episode.transcripts:
-        kind = _TRANSCRIPT_KINDS.get(transcript.extension, transcript.extension.upper())
-        language = escape(transcript.language or show.language)
-        named = "" if language == show.language else f", {language}"
-        words = _ours(show, f"Read the transcript ({escape(kind)}{named})")
+        language = transcript.language or show.language
+        rival = best.setdefault(language, transcript)
+        if _READABLE.index(transcript.extension) < _READABLE.index(rival.extension):
+            best[language] = transcript
+    for code, transcript in best.items():
+        language = escape(code)
+        named = "" if code == show.language else f" ({language})"
+        words = _ours(show, f"Read the transcript{named}")
         path = escape(transcript_path(transcript))
         items += f'<li><a href="{path}" hreflang="{language}">{words}</a></li>'
     return _section(show, "Transcript", f'<ul class="plain">{items}</ul>' if items else "")

@@ -7,6 +7,7 @@ import re
 
 from podhost.errors import Invalid
 from podhost.formats import transcripts
+from podhost.formats.transcript_formats import convert, other_forms
 from podhost.formats.transcripts import as_vtt, parse_cues, read_transcript, render_vtt
 
 _HTML_LEFT = re.compile(r'</?(?:cite|p)>|<time(?: datetime="[^"]*")?>|</time>')
@@ -27,6 +28,13 @@ def one_input(data: bytes) -> None:
     assert "\0" not in text and "\r" not in text
     again = read_transcript(found.body, "transcript." + found.extension)
     assert (again.format, again.body) == (found.format, found.body), "reading twice differs"
+    made = convert(found, other_forms(found.extension))
+    assert set(made) == set(other_forms(found.extension)) and all(made.values())
+    if "json" in made:
+        assert b"<" not in made["json"]
+        assert parse_cues(made["json"], "json") == sorted_cues(found)
+    if "html" in made:
+        assert "<" not in _HTML_LEFT.sub("", made["html"].decode("utf-8")), "HTML of its own"
     served = as_vtt(found)
     if served is None:
         return
@@ -36,6 +44,10 @@ def one_input(data: bytes) -> None:
     assert render_vtt(parse_cues(rendered, "vtt")) == rendered
     words = "".join(cue.text for cue in parse_cues(found.body, found.format))
     assert sorted(words) == sorted("".join(cue.text for cue in cues)), "words were lost"
+
+
+def sorted_cues(found: transcripts.Transcript) -> list[transcripts.Cue]:
+    return sorted(parse_cues(found.body, found.format), key=lambda cue: cue.start_ms)
 
 
 def _check_html(text: str) -> None:

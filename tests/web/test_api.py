@@ -1329,7 +1329,13 @@ def test_transcripts_come_as_forms_or_bare(
 ) -> None:
     files = {"audio": ("a.mp3", mp3.read_bytes()), "transcript": ("a.vtt", VTT)}
     made = alice.post(EPISODES, files=files, data={"title": "x"}).json()
-    assert [entry["mime_type"] for entry in made["transcripts"]] == ["text/vtt"]
+    assert [entry["mime_type"] for entry in made["transcripts"]] == [
+        "text/vtt",
+        "application/x-subrip",
+        "application/json",
+        "text/html",
+        "text/plain",
+    ]
     path = f"{EPISODES}/{made['id']}/transcript"
     before = made["transcripts"]
     assert (
@@ -1343,6 +1349,9 @@ def test_transcripts_come_as_forms_or_bare(
     assert [(entry["mime_type"], entry["language"]) for entry in both] == [
         ("text/vtt", "pt-br"),
         ("application/x-subrip", "pt-br"),
+        ("application/json", "pt-br"),
+        ("text/html", "pt-br"),
+        ("text/plain", "pt-br"),
     ]
     keys = stored(instance)
     assert_error(alice.put(path, content=b""), 422, "transcript")

@@ -353,8 +353,9 @@ def test_the_transcript_is_one_link_away(instance: Instance, client: Client, mp3
         stored = get_episode(session, get_show(session, show.slug), episode.slug)
         set_transcripts(session, stored, prepared, now=instance.now())
     page = read(client, "/tide-tables/episodes/low-water")
-    assert "Read the transcript (WebVTT, de)" in page.text
-    assert f"/transcripts/{episode.id}/{prepared[0].id}.vtt" in page.values("a", "href")
+    assert "Read the transcript (de)" in page.text
+    readable = next(form for form in prepared if form.extension == "html")
+    assert f"/transcripts/{episode.id}/{readable.id}.html" in page.values("a", "href")
     assert page.values("a", "hreflang") == ["de"]
 
 
