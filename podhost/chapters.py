@@ -132,16 +132,18 @@ def fit_chapters(
     *,
     were_in_notes: bool,
     now: datetime,
-) -> None:
-    """Chapters for new audio: those inside of it, else the ones that there are, cut to its length.
+) -> list[str]:
+    """Chapters for new audio: those inside of it, else the ones that there are, cut to its length;
+    sentences on what was cut off.
 
     `were_in_notes` says that those came from the notes, which are read again then.
     """
     if prepared.chapters or were_in_notes:
         set_found_chapters(session, episode, prepared, now=now)
-        return
-    kept, _ = normalise_chapters(list_chapters(episode), prepared.probe.duration_ms)
+        return []
+    kept, warnings = normalise_chapters(list_chapters(episode), prepared.probe.duration_ms)
     set_chapters(session, episode, kept, picture_ids(episode.chapters), now=now)
+    return warnings
 
 
 def are_in_notes(episode: Episode) -> bool:

@@ -191,18 +191,20 @@ def changed_fields(episode: Episode, given: EpisodeInput) -> list[str]:
 
 def replace_audio(
     session: Session, episode: Episode, prepared: PreparedAudio, *, now: datetime
-) -> None:
+) -> list[str]:
     """New audio for the same episode: same guid, new URL.
 
     The chapters and their pictures give way to those of the new file, if it has any; chapters that
-    lie beyond the new end are cut off. A published episode cannot get audio that apps cannot play.
+    lie beyond the new end are cut off, and sentences say which. A published episode cannot get
+    audio that apps cannot play.
     """
     if episode.status in ("published", "scheduled") and prepared.probe.problem:
         raise Invalid(prepared.probe.problem, {"audio": prepared.probe.problem})
     were_in_notes = are_in_notes(episode)
     add_revision(session, episode, prepared, now=now)
-    fit_chapters(session, episode, prepared, were_in_notes=were_in_notes, now=now)
+    warnings = fit_chapters(session, episode, prepared, were_in_notes=were_in_notes, now=now)
     touch_episode(session, episode, now=now)
+    return warnings
 
 
 def set_episode_artwork(

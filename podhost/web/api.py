@@ -263,6 +263,21 @@ OPERATIONS: tuple[Operation, ...] = (
             raw="audio",
             raw_types=("audio/mpeg", "audio/mp4"),
         ),
+        query=(
+            Query(
+                "offset_ms",
+                "Of a bare file: so much later are chapters, transcripts and soundbites.",
+                {"type": "integer"},
+            ),
+        ),
+        answer=EpisodeAnswer,
+    ),
+    Operation(
+        method="POST",
+        path=_EPISODE + "/shift",
+        handler=episodes.post_shift,
+        summary="Move chapters, transcripts and soundbites as the times in the audio moved.",
+        json=episodes.Shift,
         answer=EpisodeAnswer,
     ),
     Operation(

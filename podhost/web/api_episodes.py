@@ -4,6 +4,7 @@ What is slow (probing, storing) happens before the one write transaction; when t
 was stored is taken back.
 """
 
+import re
 from datetime import datetime
 
 from msgspec import UNSET, Struct, UnsetType
@@ -36,13 +37,17 @@ from podhost.formats.chapters import (
     render_json_chapters,
 )
 from podhost.formats.text import clean_text
+from podhost.formats.time_shifts import Cut, Cuts, read_cuts
 from podhost.intake import Intake, delete_quietly
 from podhost.models import Episode, Show
 from podhost.publishing import delete_episode, publish_episode, withdraw_episode
+from podhost.shifting import ShiftedTranscripts, Timed, shift_episode, shift_transcripts
 from podhost.tagging import request_tags
 from podhost.transcripts import PreparedTranscript, set_transcripts
 from podhost.web.api_shows import artwork_row, next_page, page, prepared_artwork, required_file
 from podhost.web.calls import Call, answer, json_answer, named
+
+_OFFSET = re.compile(r"-?[0-9]{1,12}", re.ASCII)
 
 
 class NewEpisode(EpisodeInput, kw_only=True):
@@ -56,8 +61,18 @@ class NewEpisode(EpisodeInput, kw_only=True):
     transcript_language: str | UnsetType | None = UNSET
 
 
-class NewAudio(Struct, kw_only=True):
-    """In the place of an uploaded file, one under incoming/ in the storage."""
+class Shift(Struct, kw_only=True):
+    """How times moved in the audio: `offset_ms` later (or earlier, if negative), or by cuts."""
+
+    offset_ms: int | UnsetType | None = UNSET
+    cuts: list[Cut] | UnsetType | None = UNSET
+
+
+class NewAudio(Shift, kw_only=True):
+    """In the place of an uploaded file, one under incoming/ in the storage.
+
+    With a shift, chapters, transcripts and soundbites move as the times did.
+    """
 
     audio_key: str | UnsetType | None = UNSET
 
@@ -186,6 +201,7 @@ def post_withdraw(call: Call) -> Response:
 def put_audio(call: Call) -> Response:
     """Replace the audio: the guid stays, the enclosure gets a new URL."""
     given = call.given(NewAudio, files=("audio",))
+    cuts = _cuts(call, given)
     if not given.audio_key:
         received = required_file(call, "audio")
         with call.instance.database.read() as session:
@@ -193,13 +209,41 @@ def put_audio(call: Call) -> Response:
     with Intake(call.instance.database, call.instance.storage) as intake:
         prepared = _prepared_audio(call, intake, given.audio_key)
         assert prepared is not None, "there is a file or a key"
+        shifted = _shifted(call, intake, cuts, prepared.probe.duration_ms) if cuts else None
         with call.instance.database.write() as session:
+            now = call.now()
             episode = call.episode(session, lock=True)
             refuse_known_audio(episode, prepared.sha256)
-            replace_audio(session, episode, prepared, now=call.now())
+            before = None if prepared.chapters else Timed.of(episode)
+            cut_off = replace_audio(session, episode, prepared, now=now)
+            if shifted is not None:
+                cut_off = shift_episode(session, episode, before, shifted, cuts, now=now)
+            call.warnings += cut_off
             changed = _answer(call, episode)
         intake.take_back()
     _forget_incoming(call, given.audio_key)
+    return json_answer(changed)
+
+
+def post_shift(call: Call) -> Response:
+    """Move chapters, transcripts and soundbites, because the times in the audio moved."""
+    cuts = _cuts(call, call.given(Shift))
+    if not cuts:
+        sentence = "Say how the times moved, in offset_ms or in cuts."
+        raise Invalid(f"offset_ms: {sentence}", {"offset_ms": sentence})
+    with call.instance.database.read() as session:
+        audio = call.episode(session).audio
+    if audio is None:
+        raise Conflict("The episode has no audio yet, so nothing can move in it.")
+    with Intake(call.instance.database, call.instance.storage) as intake:
+        shifted = _shifted(call, intake, cuts, audio.duration_ms)
+        with call.instance.database.write() as session:
+            episode = call.episode(session, lock=True)
+            if episode.audio is None or episode.audio.id != audio.id:
+                raise Conflict("The audio was replaced at the same moment. Try it again.")
+            before = Timed.of(episode)
+            call.warnings += shift_episode(session, episode, before, shifted, cuts, now=call.now())
+            changed = _answer(call, episode)
     return json_answer(changed)
 
 
@@ -333,6 +377,23 @@ def _prepared_audio(
         return None
     name, sha256 = received.file_name, received.sha256
     return named("audio", lambda: intake.audio(received.path, file_name=name, sha256=sha256))
+
+
+def _cuts(call: Call, given: Shift) -> Cuts:
+    offset_ms: int | None = given.offset_ms or None
+    if offset_ms is None and (asked := call.query.get("offset_ms")):
+        # A bare file has no fields.
+        if not _OFFSET.fullmatch(asked):
+            sentence = "It must be a whole number of milliseconds."
+            raise Invalid(f"offset_ms: {sentence}", {"offset_ms": sentence})
+        offset_ms = int(asked)
+    return read_cuts(offset_ms, given.cuts or None)
+
+
+def _shifted(call: Call, intake: Intake, cuts: Cuts, duration_ms: int) -> ShiftedTranscripts:
+    with call.instance.database.read() as session:
+        rows = [*call.episode(session).transcripts]
+    return shift_transcripts(call.instance.storage, intake, rows, cuts, duration_ms)
 
 
 def _stored_audio(intake: Intake, key: str) -> PreparedAudio:

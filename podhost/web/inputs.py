@@ -25,6 +25,7 @@ _TRUTH = {
 }  # fmt: skip
 _LISTS = (list, tuple)
 _NUMBER = re.compile(r"[0-9]{1,12}", re.ASCII)
+_WHOLE = re.compile(r"-?[0-9]{1,12}", re.ASCII)
 
 
 def read_json(data: bytes) -> Any:
@@ -179,7 +180,7 @@ def _from_text(text: str, kinds: tuple[Any, ...]) -> Any:
         return text
     if not text.strip():
         return None
-    if int in kinds and _NUMBER.fullmatch(text.strip()):
+    if int in kinds and _WHOLE.fullmatch(text.strip()):
         return int(text.strip())
     if any(get_origin(kind) in _LISTS for kind in kinds) or _struct(kinds) is not None:
         return read_json(text.encode())

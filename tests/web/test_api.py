@@ -25,6 +25,7 @@ from podhost.formats.rss import says_the_same
 from podhost.instance import Instance
 from podhost.models import Artwork
 from podhost.shows import get_show
+from podhost.side_files import read_side_file
 from podhost.sweep import remove_unneeded
 from podhost.web.uploading import MB
 from podhost.worker import run_due_jobs
@@ -675,6 +676,95 @@ def test_replaced_audio_keeps_the_guid_and_gets_a_new_url(
     assert_error(alice.put(path, files={"other": ("b.mp3", b"no audio")}), 422, "audio")
     assert stored(instance) == keys
     assert alice.get(f"{EPISODES}/{before['id']}").json()["audio"] == after["audio"]
+
+
+SHIFTED_VTT = b"WEBVTT\n\n00:00.500 --> 00:01.500\nOne.\n\n00:03.000 --> 00:04.000\nTwo.\n"
+
+
+def timed_episode(alice: Program, mp3: Path) -> dict[str, Any]:
+    """With chapters, a transcript and a soundbite; the audio lasts for ten seconds."""
+    chapters = [{"start_seconds": 0, "title": "One"}, {"start_seconds": 3, "title": "Two"}]
+    made = alice.post(
+        EPISODES,
+        files={"audio": ("a.mp3", lame(10)), "transcript": ("a.vtt", SHIFTED_VTT)},
+        data={
+            "title": "Timed",
+            "publish": "true",
+            "chapters": json.dumps(chapters),
+            "soundbites": json.dumps([{"start": 3, "duration": 2, "title": "Bite"}]),
+        },
+    )
+    assert made.status_code == 201, made.text
+    found: dict[str, Any] = made.json()
+    return found
+
+
+def times_of(
+    alice: Program, instance: Instance, episode: dict[str, Any]
+) -> tuple[list[float], list[float], list[float]]:
+    """Where chapters, cues and soundbites begin."""
+    path = f"{EPISODES}/{episode['id']}"
+    told = alice.get(path).json()
+    chapters = alice.get(path + "/chapters").json()["chapters"]
+    cues = []
+    if told["transcripts"]:
+        url = next(e["url"] for e in told["transcripts"] if e["mime_type"] == "application/json")
+        answer = read_side_file(instance, url.removeprefix("https://pod.example"))
+        cues = [segment["startTime"] for segment in json.loads(answer.body)["segments"]]
+    bites = [soundbite["start"] for soundbite in told["soundbites"]]
+    return [chapter["startTime"] for chapter in chapters], cues, bites
+
+
+def test_what_lies_in_the_audio_moves_with_new_audio(
+    alice: Program, show: dict[str, Any], mp3: Path, instance: Instance
+) -> None:
+    episode = timed_episode(alice, mp3)
+    path = f"{EPISODES}/{episode['id']}/audio"
+    assert times_of(alice, instance, episode) == ([0, 3], [0.5, 3], [3])
+    later = alice.put(path, files={"audio": ("b.mp3", lame(12))}, data={"offset_ms": "1500"})
+    assert later.status_code == 200 and later.json()["warnings"] == [], later.text
+    assert times_of(alice, instance, episode) == ([1.5, 4.5], [2, 4.5], [4.5])
+    cuts = json.dumps([{"at_ms": 0, "removed_ms": 4000}])
+    earlier = alice.put(path, files={"audio": ("c.mp3", lame(5))}, data={"cuts": cuts}).json()
+    assert times_of(alice, instance, episode) == ([0, 0.5], [0.5], [0.5])
+    assert any("1 cue of the transcript" in sentence for sentence in earlier["warnings"])
+    bare = alice.put(path, content=lame(6), params={"offset_ms": "-10000"})
+    assert times_of(alice, instance, episode) == ([], [], [])
+    assert bare.json()["transcripts"] == [] and bare.json()["chapters_url"] is None
+    assert any("“One”, “Two”" in sentence for sentence in bare.json()["warnings"])
+
+
+def test_shifting_once_more_and_what_cannot_be_shifted(
+    alice: Program, show: dict[str, Any], mp3: Path, instance: Instance
+) -> None:
+    episode = timed_episode(alice, mp3)
+    path = f"{EPISODES}/{episode['id']}/shift"
+    answer = alice.post(path, json={"cuts": [{"at_ms": 2000, "inserted_ms": 1000}]})
+    assert answer.status_code == 200 and answer.json()["warnings"] == [], answer.text
+    assert times_of(alice, instance, episode) == ([0, 4], [0.5, 4], [4])
+    assert alice.post(path, json={"offset_ms": 500}).is_success
+    assert alice.post(path, json={"offset_ms": -500}).is_success
+    assert times_of(alice, instance, episode) == ([0, 4], [0.5, 4], [4])
+    for wrong, name in (
+        ({}, "offset_ms"),
+        ({"offset_ms": 1, "cuts": [{"at_ms": 1, "removed_ms": 1}]}, "cuts"),
+        ({"cuts": [{"at_ms": -1, "removed_ms": 1}]}, "cuts[0]"),
+        ({"cuts": [{"removed_ms": 1}]}, "cuts[0]"),
+        ({"offset_ms": "soon"}, "offset_ms"),
+    ):
+        assert any(
+            field.startswith(name)
+            for field in assert_error(alice.post(path, json=wrong), 422)["fields"]
+        )
+    keys = stored(instance)
+    audio = {"audio": ("b.mp3", lame(5))}
+    wrong_offset = alice.put(
+        f"{EPISODES}/{episode['id']}/audio", files=audio, data={"offset_ms": "x"}
+    )
+    assert_error(wrong_offset, 422, "offset_ms")
+    assert stored(instance) == keys
+    waiting = draft(alice)
+    assert_error(alice.post(f"{EPISODES}/{waiting['id']}/shift", json={"offset_ms": 1}), 409)
 
 
 def test_a_bare_body_is_audio_too(alice: Program, show: dict[str, Any]) -> None:
