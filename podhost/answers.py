@@ -164,6 +164,9 @@ class ShowAnswer(msgspec.Struct, kw_only=True, rename={"show_type": "type"}):
     managing_editor: str | None
     web_master: str | None
     write_tags: bool
+    moved_to: str | None
+    moved_audio: bool
+    redirect_to: str | None
     txt: tuple[Txt, ...]
     funding: tuple[Funding, ...]
     location: tuple[Location, ...]
@@ -366,6 +369,9 @@ def _show(show: Show, credits: Sequence[Credit], episode_count: int, base_url: s
         complete=show.is_complete,
         new_feed_url=show.new_feed_url,
         write_tags=show.write_tags,
+        moved_to=show.moved_to,
+        moved_audio=show.moved_audio,
+        redirect_to=show.redirect_to,
         **msgspec.structs.asdict(stored_show_tags(show.tags)),
         people=[_person(credit, credit.artwork, base_url) for credit in credits],
         feed_url=base_url + feed_path(show),

@@ -120,7 +120,8 @@ class Catalogue:
                 return self._read_feed(session, show.show_id, format_, format_.path(show.slug))
 
         def keep(feed: Feed | None) -> None:
-            if feed is not None and self._shows.get(show.slug) == show:
+            is_here = self._shows.get(show.slug) == show and show.new_address(format_) is None
+            if feed is not None and is_here:
                 self._keep_feed(feed)
 
         return self._load(read, keep)
@@ -250,7 +251,7 @@ class Catalogue:
             show = self._shows.get(slug)
             if show is None or show.is_deleted:
                 continue
-            if not self._feeds.is_half_full:
+            if not self._feeds.is_half_full and show.new_address(RSS) is None:
                 self.load_feed(show)
             if not self._episodes.is_half_full:
                 self._load_episodes(newest_episode_ids(self._instance, show.show_id, _NEWEST))
@@ -338,7 +339,10 @@ class Catalogue:
         for path, feed in list(self._feeds.entries.items()):
             known = self._shows.get(path.split("/")[1])
             if feed.show_id in show_ids and (
-                known is None or known.is_deleted or path != feed.format.path(known.slug)
+                known is None
+                or known.is_deleted
+                or known.new_address(feed.format) is not None
+                or path != feed.format.path(known.slug)
             ):
                 self._feeds.drop(path)
         alive = {show.show_id for show in shows.values() if not show.is_deleted}

@@ -225,7 +225,9 @@ class EpisodeAudio:
     `status` is 200, 404 (never published, or no such episode) or 410 (withdrawn, deleted).
     """
 
-    __slots__ = ("current_url", "revisions", "show_id", "size_bytes", "status", "was_used")
+    __slots__ = (
+        "current_url", "moved_url", "revisions", "show_id", "size_bytes", "status", "was_used",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -233,12 +235,15 @@ class EpisodeAudio:
         show_id: str = "",
         revisions: dict[str, AudioTarget] | None = None,
         current_url: str | None = None,
+        moved_url: str | None = None,
     ) -> None:
         self.status = status
         self.show_id = show_id
         self.revisions = revisions or {}
         # Where a purged revision redirects to.
         self.current_url = current_url
+        # Where every revision is now, at another host.
+        self.moved_url = moved_url
         self.size_bytes = ENTRY_BYTES * max(1, len(self.revisions))
         self.was_used = False
 

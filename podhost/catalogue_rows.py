@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from podhost.catalogue_entries import AudioTarget, EpisodeAudio
+from podhost.feed_formats import RSS, FeedFormat
 from podhost.instance import Instance
 from podhost.models import Audio, Episode, Show, ShowSlug
 
@@ -26,6 +27,12 @@ class KnownShow:
     show_id: str
     slug: str
     is_deleted: bool
+    # Where its RSS feed is now, at another host.
+    redirect_to: str | None = None
+
+    def new_address(self, format_: FeedFormat) -> str | None:
+        """Where polls of this feed are sent; None: nowhere. Of others no new address is known."""
+        return self.redirect_to if format_ is RSS else None
 
 
 def read_shows(
@@ -35,14 +42,14 @@ def read_shows(
     # Columns of tables and not of classes: this is read before the first request is answered,
     # and what SQLAlchemy prepares for its classes takes longer than both queries.
     row, former_row = Show.__table__.c, ShowSlug.__table__.c
-    current = select(row.id, row.slug, row.deleted_at)
+    current = select(row.id, row.slug, row.deleted_at, row.redirect_to)
     former = select(former_row.slug, former_row.show_id)
     if show_ids is not None:
         current = current.where(row.id.in_(show_ids))
         former = former.where(former_row.show_id.in_(show_ids))
     known = {
-        show_id: KnownShow(show_id, slug, deleted_at is not None)
-        for show_id, slug, deleted_at in session.execute(current)
+        show_id: KnownShow(show_id, slug, deleted_at is not None, redirect_to)
+        for show_id, slug, deleted_at, redirect_to in session.execute(current)
     }
     shows = {slug: known[show_id] for slug, show_id in session.execute(former) if show_id in known}
     # A slug in use wins over the same slug of long ago.
@@ -79,12 +86,14 @@ def read_episodes(instance: Instance, episode_ids: Collection[str]) -> dict[str,
         rows = revisions.get(episode.id, [])
         current = next((row for row in rows if row.replaced_at is None), None)
         known[episode.id] = EpisodeAudio(
-            episode_status(episode, show_deleted_at),
+            # What leads to another host does so also when the show is deleted here.
+            episode_status(episode, None if episode.moved_audio_url else show_deleted_at),
             episode.show_id,
             {str(row.revision): _target(instance, row, episode.show_id) for row in rows},
             enclosure_url(instance.base_url, current)
             if current is not None and current.purged_at is None
             else None,
+            episode.moved_audio_url,
         )
     return known
 

@@ -29,6 +29,7 @@ from podhost.models import (
     Show,
     Transcript,
 )
+from podhost.moves import report_of
 from podhost.shows import get_show, list_shows
 from podhost.storage import Storage
 
@@ -58,6 +59,7 @@ def check_instance(
         problems += _settled(partial(_feed_problems, instance, show), patience_seconds)
         problems += _artwork_problems(instance, show)
         problems += _hub_problems(instance, show)
+        problems += _settled(partial(_move_problems, instance, show), patience_seconds)
     files = list(_stored_files(instance, [show.id for show in shows]))
     total = sum(size_bytes for _, _, size_bytes, _ in files)
     done = 0
@@ -69,7 +71,10 @@ def check_instance(
         problems += _general_problems(instance)
         problems += _settled(partial(_edge_problems, instance), patience_seconds)
     shows_text = "1 show" if len(shows) == 1 else f"{len(shows)} shows"
-    return problems, f"All is well: {shows_text}, {len(files)} files, {total} bytes checked."
+    moved = "".join(
+        f" {show.slug!r} leads to {show.redirect_to}." for show in shows if show.redirect_to
+    )
+    return problems, f"All is well: {shows_text}, {len(files)} files, {total} bytes checked.{moved}"
 
 
 def _settled(look: Callable[[], Iterator[str]], patience_seconds: float) -> list[str]:
@@ -170,6 +175,20 @@ def _hub_problems(instance: Instance, show: Show) -> list[str]:
     hubs = list_hubs(instance.settings, instance.base_url)
     with instance.database.read() as session:
         return hub_problems(session, show, hubs)
+
+
+def _move_problems(instance: Instance, show: Show) -> Iterator[str]:
+    """Why a show is not where its host asked for."""
+    with instance.database.read() as session:
+        row = session.get_one(Show, show.id)
+        address, is_on, found = row.moved_to, row.redirect_to == row.moved_to, report_of(row)
+    if address is None:
+        return
+    where = f"The move of {show.slug!r} to {address}:"
+    if found.checked_at is None and not is_on:
+        yield f"{where} the new feed has not been read yet; is a worker running?"
+    for sentence in (*found.loops, *(() if found.anyway else found.problems)):
+        yield f"{where} {'' if is_on else 'apps are not sent there. '}{sentence}"
 
 
 def _stored_files(instance: Instance, show_ids: list[str]) -> Iterator[tuple[str, str, int, str]]:

@@ -144,6 +144,7 @@ def publish(folder: Path, dry_run: bool, watch: bool, **flags: Any) -> None:
 
 podhost.add_command(cli_moving.import_show)
 podhost.add_command(cli_moving.export)
+podhost.add_command(cli_moving.move_out)
 
 
 # Shows and episodes

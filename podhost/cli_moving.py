@@ -1,4 +1,4 @@
-"""The commands `import` and `export`; they parse, print and call, and decide nothing."""
+"""The commands `import`, `export` and `move-out`; they parse, print and call; no decision."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -168,4 +168,57 @@ def export(show_slug: str, folder: Path, no_audio: bool, as_json: bool, **flags:
     for problem in exported.problems:
         click.echo(f"  Problem: {problem}", err=True)
     if exported.problems:
+        raise click.exceptions.Exit(1)
+
+
+@click.command("move-out")
+@click.argument("show_slug", metavar="SHOW")
+@click.option("--to", "address", metavar="URL", help="The feed at the new host.")
+@click.option(
+    "--enclosures/--no-enclosures", default=None, help="The audio's addresses lead there too."
+)
+@click.option("--anyway", is_flag=True, help="Although the new feed lacks something.")
+@click.option("--dry-run", is_flag=True, help="Only read the new feed; nothing is changed.")
+@click.option("--back", is_flag=True, help="Take the redirect away; the show is here again.")
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+@settings_flags(*COMMON)
+def move_out(
+    show_slug: str,
+    address: str | None,
+    enclosures: bool | None,
+    anyway: bool,
+    dry_run: bool,
+    back: bool,
+    as_json: bool,
+    **flags: Any,
+) -> None:
+    """Have a show's feed lead to its new host, for ever; without --to, list what is to be done.
+
+    The new feed is read first: it must have every episode under the same guid.
+
+    Example: podhost move-out tide-tables --to https://new.example/feed.xml --enclosures
+    """
+    from podhost import move_commands as run
+
+    if back and (address is not None or anyway or dry_run or enclosures is not None):
+        raise click.UsageError("--back goes alone.")
+    if address is None and (anyway or (enclosures is not None and not back)):
+        raise click.UsageError("Say where the show has moved, with --to.")
+    with opened(flags) as instance:
+        if back:
+            found = run.move_back(instance, show_slug)
+        elif address is None or dry_run:
+            found = run.move_list(instance, show_slug, address, with_audio=enclosures)
+        else:
+            found = run.move_out(instance, show_slug, address, with_audio=enclosures, anyway=anyway)
+    if as_json:
+        print_json(found)
+    else:
+        for line in run.move_lines(found):
+            click.echo(line)
+    for problem in found.problems:
+        click.echo(f"  Problem: {problem}", err=True)
+    if address is not None and not dry_run and found.redirect_to != found.moved_to:
+        raise click.ClickException("The redirect is not on. Mend this, or add --anyway.")
+    if found.problems and not anyway:
         raise click.exceptions.Exit(1)

@@ -34,6 +34,7 @@ from podhost.models import (
     ShowSlug,
     Transcript,
 )
+from podhost.shows import new_feed_url
 from podhost.side_files import read_side_file
 from podhost.storage import Storage
 from podhost.sweep import owns_storage
@@ -59,12 +60,17 @@ Work = tuple[str, str]
 
 def is_at_edge(show: Show) -> bool:
     """False for shows whose listeners podhost itself must tell: deleted, moved away, blocked."""
-    return show.deleted_at is None and show.new_feed_url is None and not show.is_blocked
+    return show.deleted_at is None and new_feed_url(show) is None and not show.is_blocked
 
 
 def shows_at_edge() -> ColumnElement[bool]:
     """The same as a condition of a query."""
-    return and_(Show.deleted_at.is_(None), Show.new_feed_url.is_(None), Show.is_blocked.is_(False))
+    return and_(
+        Show.deleted_at.is_(None),
+        Show.new_feed_url.is_(None),
+        Show.redirect_to.is_(None),
+        Show.is_blocked.is_(False),
+    )
 
 
 def episodes_at_edge() -> ColumnElement[bool]:

@@ -53,6 +53,8 @@ def show_file(show: Show, credits: Sequence[Credit], pictures: Mapping[str, str]
         block=show.is_blocked,
         new_feed_url=show.new_feed_url,
         write_tags=show.write_tags,
+        moved_to=show.moved_to,
+        moved_audio=show.moved_audio or None,
         people=tuple(_person(credit, pictures) for credit in credits),
         tags=show.tags or {},
     )
@@ -114,6 +116,7 @@ def kept_episode(
         old_slugs=tuple(old_slugs[:MOST_OLD_SLUGS]),
         transcripts={name: dict(ids) for name, ids in transcripts.items()},
         has_artwork=episode.artwork is not None,
+        moved_audio_url=episode.moved_audio_url,
     )
 
 

@@ -255,6 +255,7 @@ class _Writing:
             version=1,
             changed_at=build_date(feed) if feed is not None else None,
             old_slugs=tuple(self.loaded.old_slugs),
+            redirect_to=show.redirect_to,
             episodes=self.kept,
             pictures=self.pictures,
         )

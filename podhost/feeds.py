@@ -47,7 +47,7 @@ from podhost.models import (
     Snapshot,
 )
 from podhost.people import list_credits, picture_url
-from podhost.shows import DEFAULT_CATEGORY, feed_path
+from podhost.shows import DEFAULT_CATEGORY, feed_path, new_feed_url
 from podhost.transcripts import in_feed, transcript_path
 
 # -9 takes five times as long for one per cent less.
@@ -265,7 +265,8 @@ def _feed_show(show: Show, hosts: Sequence[Credit], site: Site) -> FeedShow:
         hub_urls=site.hubs,
         # Nobody is told of a blocked show.
         uses_podping=site.uses_podping and not show.is_blocked,
-        new_feed_url=show.new_feed_url,
+        new_feed_url=new_feed_url(show),
+        has_moved=show.redirect_to is not None,
         is_blocked=show.is_blocked,
         is_complete=show.is_complete,
         images=_images(show, show.artwork, site.base_url),

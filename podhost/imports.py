@@ -253,6 +253,26 @@ def known_read(session: Session, source: Source) -> EarlierRead:
     return EarlierRead(show.id, known.etag, known.last_modified)
 
 
+def read_whole_feed(
+    address: str, fetcher: "Fetcher", *, wait: Wait = time.sleep
+) -> tuple[ImportedShow, str, tuple["Hop", ...]]:
+    """The show that a feed says with all of its pages, the feed's last address, and the redirects.
+
+    Raises Invalid for what is no feed or lacks a page, Forbidden and Unavailable as `plan_import`.
+    """
+    first = fetched_page(address, fetcher, wait)
+    feed = read_feed(first.body, first.content_type)
+    show = read_show(feed, feed_url=first.url)
+    unread: list[Oddity] = []
+    for page in _later_pages(show, first, fetcher, wait, unread):
+        show, is_new = _with_page(show, page, [])
+        if not is_new:
+            break
+    if unread:
+        raise Invalid(f"{unread[0].message} {unread[0].repair}")
+    return show, first.url or address, first.hops
+
+
 def outcomes(show: ImportedShow) -> Mapping[str, int]:
     """How many episodes come, come as drafts, or are second copies."""
     counts = dict.fromkeys((COMES, DRAFT, SECOND_COPY), 0)

@@ -104,6 +104,13 @@ class Show(Base):
     new_feed_url: Mapped[str | None] = mapped_column(Text)
     # Whether what is said of an episode is written into its audio before it is published.
     write_tags: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # The feed's address at another host, as it was asked for; the audio's addresses too?
+    moved_to: Mapped[str | None] = mapped_column(Text)
+    moved_audio: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # Where the feed's addresses lead now; set once the new feed was found to have everything.
+    redirect_to: Mapped[str | None] = mapped_column(Text)
+    # What moves.MoveReport says of the new feed; None: it was not read yet.
+    move_report: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     # What formats.feed_tags reads; None where there are none, so that nothing is decoded.
     tags: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     artwork_id: Mapped[str | None] = mapped_column(ForeignKey("artwork.id"))
@@ -158,6 +165,8 @@ class Episode(Base):
     explicit: Mapped[bool | None]
     is_blocked: Mapped[bool] = mapped_column(default=False)
     tags: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    # Its audio at the show's new host, where the addresses that it has here lead.
+    moved_audio_url: Mapped[str | None] = mapped_column(Text)
     artwork_id: Mapped[str | None] = mapped_column(ForeignKey("artwork.id"))
     created_at: Mapped[datetime]
     changed_at: Mapped[datetime]

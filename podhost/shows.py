@@ -30,6 +30,8 @@ from podhost.models import Artwork, Episode, Show, ShowSlug
 from podhost.people import CreditInput, set_credits
 
 RENDER_SHOW = "render_show"
+# Done by moves.py, which reads the new feed.
+MOVE_SHOW = "move_show"
 
 # First parts of addresses that the program has, or may come to need.
 _RESERVED = """
@@ -70,6 +72,8 @@ class ShowInput(ShowTagsInput, kw_only=True, rename={"show_type": "type"}):
     complete: bool | UnsetType = UNSET
     new_feed_url: str | UnsetType | None = UNSET
     write_tags: bool | UnsetType = UNSET
+    moved_to: str | UnsetType | None = UNSET
+    moved_audio: bool | UnsetType = UNSET
     people: list[CreditInput] | UnsetType = UNSET
 
 
@@ -107,6 +111,8 @@ _READERS: dict[str, tuple[str, fields.Reader]] = {
     "complete": ("is_complete", fields.as_given),
     "new_feed_url": ("new_feed_url", fields.web_url),
     "write_tags": ("write_tags", fields.as_given),
+    "moved_to": ("moved_to", fields.web_url),
+    "moved_audio": ("moved_audio", fields.as_given),
     **{name: (f"tags.{name}", partial(read_show_tag, name)) for name in SHOW_TAGS},
 }
 
@@ -132,6 +138,7 @@ def create_show(session: Session, given: ShowInput, *, base_url: str, now: datet
         is_blocked=False,
         is_complete=False,
         write_tags=False,
+        moved_audio=False,
         version=0,
         created_at=now,
         changed_at=now,
@@ -148,6 +155,8 @@ def create_show(session: Session, given: ShowInput, *, base_url: str, now: datet
     session.flush()
     if given.people is not UNSET:
         set_credits(session, show, None, given.people)
+    if show.moved_to is not None:
+        ask_move(session, show, now=now)
     touch_show(session, show, now=now)
     record_change(session, "show", show.id, now=now)
     return show
@@ -169,6 +178,9 @@ def change_show(session: Session, show: Show, given: ShowInput, *, now: datetime
     errors.raise_any()
     if given.people is not UNSET and set_credits(session, show, None, given.people):
         changed.add("people")
+    if changed & {"moved_to", "moved_audio"}:
+        show.move_report = None
+        ask_move(session, show, now=now)
     if changed:
         touch_show(session, show, now=now)
         record_change(session, "show", show.id, now=now)
@@ -193,8 +205,21 @@ def set_show_artwork(session: Session, show: Show, artwork: Artwork, *, now: dat
     return True
 
 
+def ask_move(session: Session, show: Show, *, now: datetime) -> None:
+    """Have the new feed read, and the redirect switched on if all is well there.
+
+    Without `moved_to`, the feed is here again at once, and its audio in a moment.
+    """
+    if show.moved_to is None:
+        show.redirect_to = None
+    enqueue(session, MOVE_SHOW, show.id, now=now, run_at=now)
+
+
 def delete_show(session: Session, show: Show, *, now: datetime) -> None:
-    """Take the show off the air; its addresses answer 410 from now on and its slug stays taken."""
+    """Take the show off the air; its addresses answer 410 from now on and its slug stays taken.
+
+    Those that lead to another host go on doing so.
+    """
     show.deleted_at = now
     touch_show(session, show, now=now)
     record_change(session, "show", show.id, now=now)
@@ -265,6 +290,10 @@ def show_warnings(show: Show) -> list[str]:
             "The show has no artwork of its own yet; a plain pattern stands in for it. "
             "Apple Podcasts wants a square picture of 1400 to 3000 pixels."
         )
+    if show.redirect_to is not None:
+        warnings.append(
+            f"The feed leads to {show.redirect_to}; what is published here reaches nobody."
+        )
     warnings += _tag_warnings(show)
     if len(show.title) > 255:
         warnings.append("The title has more than 255 characters; the feed shows the first ones.")
@@ -306,6 +335,26 @@ def _tag_warnings(show: Show) -> list[str]:
 def feed_path(show: Show) -> str:
     """The path of the show's feed below the base URL."""
     return f"/{show.slug}/feed.xml"
+
+
+def new_feed_url(show: Show) -> str | None:
+    """Where apps are told that the feed is now; None: here. A redirect says it too."""
+    return show.redirect_to or show.new_feed_url
+
+
+def path_here(url: str, base_url: str) -> str | None:
+    """The path below the base URL, where `url` leads to this podhost by http or https."""
+    (place, path), (home, prefix) = _place(url), _place(base_url)
+    prefix = prefix.rstrip("/")
+    if place != home or not path.startswith(f"{prefix}/"):
+        return None
+    return path.removeprefix(prefix)
+
+
+def _place(url: str) -> tuple[tuple[str, int | None], str]:
+    parts = urlsplit(url)
+    port = None if parts.port in (80, 443) else parts.port
+    return ((parts.hostname or "").rstrip(".").lower(), port), parts.path
 
 
 def first_podcast_guid(base_url: str, slug: str) -> str:

@@ -24,7 +24,7 @@ from podhost.formats.opml import MIME_TYPE as OPML_MIME_TYPE
 from podhost.formats.opml import OpmlShow, render_opml
 from podhost.instance import Instance
 from podhost.models import Artwork, Chapter, Episode, Show, Transcript
-from podhost.shows import feed_path, list_shows
+from podhost.shows import feed_path, list_shows, new_feed_url
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ def _read_opml(instance: Instance) -> SideFile:
         shows = [
             OpmlShow(
                 title=show.title,
-                feed_url=show.new_feed_url or base_url + feed_path(show),
+                feed_url=new_feed_url(show) or base_url + feed_path(show),
                 page_url=show.link or f"{base_url}/{show.slug}/",
                 language=show.language,
             )

@@ -24,6 +24,7 @@ from podhost import (
     hubs,
     import_rows,
     jobs,
+    moves,
     sweep,
     tagging,
     transcript_forms,
@@ -37,7 +38,7 @@ from podhost.file_fetching import SLOWEST, InterruptedFetch, Pace
 from podhost.instance import Instance
 from podhost.models import Episode, Job, Show
 from podhost.publishing import PUBLISH_EPISODE, publish_due_episode
-from podhost.shows import RENDER_SHOW, lock_show, set_show_artwork
+from podhost.shows import MOVE_SHOW, RENDER_SHOW, lock_show, set_show_artwork
 
 log = logging.getLogger(__name__)
 
@@ -159,6 +160,12 @@ def run_next_ping(instance: Instance, fetcher: Fetcher, *, owner: str) -> bool:
     """Tell one hub that is to be told now; False when there is none. It may take seconds."""
     pings: Jobs = {hubs.TELL_HUB: partial(hubs.tell_hub, fetcher=fetcher)}
     return _run_next(instance, (pings,), owner)
+
+
+def run_next_move(instance: Instance, fetcher: Fetcher, *, owner: str) -> bool:
+    """Read one new feed of a show that moves out; False when there is none. It takes a while."""
+    reads: Jobs = {MOVE_SHOW: partial(moves.move_show, fetcher=fetcher)}
+    return _run_next(instance, (reads,), owner)
 
 
 def _run_next(instance: Instance, queues: Sequence[Jobs], owner: str) -> bool:
@@ -412,7 +419,10 @@ def _tell_hubs(instance: Instance, stop: threading.Event, longest_wait_seconds: 
     # One for all: it takes a while to load the certificates.
     with instance_fetcher(instance.settings, base_url=instance.base_url) as fetcher:
         _work(
-            lambda: run_next_ping(instance, fetcher, owner=owner),
+            lambda: (
+                run_next_ping(instance, fetcher, owner=owner)
+                or run_next_move(instance, fetcher, owner=owner)
+            ),
             stop,
             _IDLE_PINGS_SECONDS,
             longest_wait_seconds,

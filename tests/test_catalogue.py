@@ -282,6 +282,31 @@ def test_a_slug_that_another_show_took_over_leads_there(
     assert found.show_id == "6" * 16
 
 
+def test_a_show_that_moved_out_takes_its_feed_along_and_keeps_its_audio(
+    instance: Instance, catalogue: Catalogue
+) -> None:
+    load_feed(catalogue)
+    catalogue.load_episode(EPISODE)
+    change(instance, Show, SHOW, "show", redirect_to="https://new.example/f")
+    catalogue.catch_up()
+    assert FEED_PATH not in catalogue.feeds
+    show = catalogue.find_show("tide")
+    assert show is not None
+    assert (show.redirect_to, show.new_address(JSON)) == ("https://new.example/f", None)
+    # Neither who asked just before nor what is read ahead brings it back.
+    catalogue.load_feed(show)
+    change(instance, Snapshot, SHOW, "feed", version=2)
+    catalogue.catch_up()
+    catalogue._read_ahead()
+    assert FEED_PATH not in catalogue.feeds
+    kept = catalogue.find_episode(EPISODE)
+    assert kept is not None and kept.moved_url is None
+    change(instance, Episode, EPISODE, "episode", moved_audio_url="https://new.example/a.mp3")
+    catalogue.catch_up()
+    moved = catalogue.find_episode(EPISODE)
+    assert moved is not None and moved.moved_url == "https://new.example/a.mp3"
+
+
 def test_a_deleted_show_takes_its_feed_and_episodes_along(
     instance: Instance, catalogue: Catalogue
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from podhost import edge_walk, sweep
 from podhost.audio import PreparedAudio, prepare_audio_file
+from podhost.changes import record_change
 from podhost.chapters import set_chapters
 from podhost.checks import check_instance
 from podhost.config import read_settings
@@ -24,7 +25,7 @@ from podhost.formats.chapters import Chapter
 from podhost.instance import Instance, open_instance
 from podhost.models import Change, Episode, Job, Show, Snapshot
 from podhost.publishing import delete_episode, publish_episode, withdraw_episode
-from podhost.shows import ShowInput, change_show, delete_show, get_show
+from podhost.shows import ShowInput, change_show, delete_show, get_show, touch_show
 from podhost.side_files import read_side_file
 from podhost.storage import LocalStorage, S3Storage
 from podhost.transcripts import prepare_transcripts, set_transcripts
@@ -302,6 +303,21 @@ def test_a_show_that_podhost_must_answer_for_leaves_whole_and_comes_back_whole(
     delete(edge, episode.show)
     run_due_jobs(edge)
     assert public_keys(edge) == set()
+
+
+def test_a_show_that_is_sent_to_another_host_leaves_and_comes_back(
+    edge: Instance, episode: Episode
+) -> None:
+    before = public_keys(edge)
+    for redirect_to, expected in (("https://new.example/feed.xml", set()), (None, before)):
+        with edge.database.write() as session:
+            row = get_show(session, episode.show.slug, lock=True)
+            row.redirect_to = redirect_to
+            touch_show(session, row, now=edge.now())
+            record_change(session, "show", row.id, now=edge.now())
+        run_due_jobs(edge)
+        assert public_keys(edge) == expected
+        assert problems_of_edge(edge) == []
 
 
 @pytest.mark.parametrize("end", [withdraw_episode, delete_episode])

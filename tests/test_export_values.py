@@ -67,6 +67,8 @@ show_rows = st.builds(
     is_complete=st.booleans(),
     new_feed_url=links.map(fields.web_url),
     write_tags=st.booleans(),
+    moved_to=links.map(fields.web_url),
+    moved_audio=st.booleans(),
 )
 episode_rows = st.builds(
     Episode,

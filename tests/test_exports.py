@@ -370,7 +370,7 @@ def test_an_export_whose_folder_was_finished_by_another_meanwhile_says_so(
 
 # What stands in no file: made anew, said by something else, or of this podhost only.
 LEFT_BEHIND = {
-    "shows": {"id", "version", "created_at", "deleted_at"},
+    "shows": {"id", "version", "created_at", "deleted_at", "move_report"},
     "episodes": {"show_id", "notes_html", "created_at", "changed_at", "deleted_at"}
     | {"chapters_changed_at"},
 }
@@ -380,11 +380,12 @@ CARRIED = {
         *("owner_name", "owner_email", "explicit", "show_type", "categories", "time_zone"),
         *("podcast_guid", "medium", "is_locked", "is_blocked", "is_complete", "new_feed_url"),
         *("artwork_id", "changed_at", "tags", "write_tags"),
+        *("moved_to", "moved_audio", "redirect_to"),
     },
     "episodes": {
         *("id", "guid", "slug", "title", "notes", "author", "link", "status", "published_at"),
         *("season", "season_name", "number", "episode_type", "explicit", "is_blocked"),
-        *("artwork_id", "tags"),
+        *("artwork_id", "tags", "moved_audio_url"),
     },
 }
 

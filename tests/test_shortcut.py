@@ -15,7 +15,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from podhost.connections import Connections, Limits, protocol_class
 from podhost.downloads import Record
-from podhost.models import Show, ShowSlug
+from podhost.instance import Instance
+from podhost.models import Audio, Episode, Show, ShowSlug
 from podhost.shortcut import ShortcutProtocol
 from podhost.web.delivery import Delivery
 from tests.test_catalogue import (
@@ -26,12 +27,15 @@ from tests.test_catalogue import (
     FEED_PATH,
     SHOW,
     TRANSCRIPT,
+    audio,
     fill,
 )
 from tests.web.test_delivery import Host, Served, opened, small_instance
 
 GZIP = "Accept-Encoding: gzip"
 CHAPTERS = f"/chapters/{EPISODE}.json"
+MOVED = "8" * 16
+MOVED_AUDIO = f"/audio/{MOVED}/1/low-water.mp3"
 
 
 class Ways:
@@ -57,11 +61,16 @@ class Server:
         with instance.database.write() as session:
             session.get_one(Show, SHOW).slug = "tide"
             session.add(ShowSlug(slug="older", show_id=SHOW))
+            session.add(moved_show(instance))
+            session.flush()
+            session.add(moved_episode(instance))
+            session.flush()
+            session.add(moved_audio(instance))
         self.host = Host(instance)
         self.ways = Ways(self.host.app)
         self.served = Served(self.ways, http=http, **options)
         # So that all is in memory that can be.
-        for path in (FEED_PATH, AUDIO_PATH, CHAPTERS):
+        for path in (FEED_PATH, AUDIO_PATH, CHAPTERS, MOVED_AUDIO):
             self.ask(request("GET", path))
         self.host.records()
         self.ways.long = 0
@@ -86,6 +95,29 @@ class Server:
         self.served.stop()
         for _ in opened(self.host):
             pass
+
+
+def moved_show(instance: Instance) -> Show:
+    now = instance.now()
+    return Show(
+        id=MOVED, slug="gone", title="Gone", categories=[], podcast_guid="m", created_at=now,
+        changed_at=now, redirect_to="https://new.example/feed.xml",
+    )  # fmt: skip
+
+
+def moved_episode(instance: Instance) -> Episode:
+    now = instance.now()
+    return Episode(
+        id=MOVED, show_id=MOVED, guid="guid", slug="low-water", title="Low water",
+        status="published", published_at=now, created_at=now, changed_at=now,
+        moved_audio_url="https://new.example/a.mp3",
+    )  # fmt: skip
+
+
+def moved_audio(instance: Instance) -> Audio:
+    found = audio(instance, 1, "audio/moved.mp3")
+    found.id, found.episode_id = MOVED, MOVED
+    return found
 
 
 def request(method: str, path: str, *lines: str, version: str = "1.1", close: bool = True) -> bytes:
@@ -145,6 +177,10 @@ SHORT = [
     request("DELETE", FEED_PATH),
     request("GET", "/older/feed.xml"),
     request("GET", "/older/feed.json"),
+    request("GET", "/gone/feed.xml", GZIP, ETAG),
+    request("HEAD", "/gone/feed.xml"),
+    request("GET", MOVED_AUDIO, "Range: bytes=0-1"),
+    request("HEAD", MOVED_AUDIO),
     request("GET", "/nobody/feed.xml"),
     request("HEAD", "/nobody/feed.xml"),
     request("HEAD", AUDIO_PATH),
@@ -459,7 +495,7 @@ def test_shutdown_closes_what_was_only_kept_alive(tmp_path: Path) -> None:
     with server.served.connect() as connection:
         connection.sendall(request("GET", FEED_PATH, GZIP, ETAG, close=False))
         assert b" 304 " in read_answer(connection)
-        assert server.served.server.server_state.total_requests == 4
+        assert server.served.server.server_state.total_requests == 5
         server.close()
         assert connection.recv(10) == b""
 

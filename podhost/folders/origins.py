@@ -6,6 +6,7 @@ first time; nothing that is there already is changed by it.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 from podhost.audio import PreparedAudio, add_original
 from podhost.db import Database, new_id
 from podhost.errors import Invalid
+from podhost.fields import web_url
 from podhost.folders.contents import EpisodeFiles
 from podhost.folders.files import FolderFile, find_file, sha256_of
 from podhost.folders.pictures import add_picture, prepare_picture
@@ -62,13 +64,16 @@ def find_original(root: Path, kept: KeptEpisode | None, copy_sha256: str) -> Fol
 
 
 def restore_show(session: Session, show: Show, kept: Addresses, *, now: datetime) -> None:
-    """Give a new show the slugs that it once had, and its feed the date that it had."""
+    """Give a new show the slugs that it once had, its feed the date, and the place it moved to."""
     for slug in kept.old_slugs:
         if len(slug) <= 64 and slug not in RESERVED_SLUGS and find_show(session, slug) is None:
             session.add(ShowSlug(slug=slug, show_id=show.id))
             session.flush()
     if kept.changed_at is not None and kept.changed_at <= now:
         show.changed_at = kept.changed_at
+    # As the text says; otherwise it is read first.
+    if show.moved_to is not None and kept.redirect_to == show.moved_to:
+        show.redirect_to = kept.redirect_to
 
 
 def restore_episode(
@@ -84,6 +89,9 @@ def restore_episode(
 
     `original` is the upload, stored, where its audio is a copy with tags.
     """
+    if show.redirect_to is not None and show.moved_audio and kept.moved_audio_url:
+        with suppress(ValueError):
+            episode.moved_audio_url = web_url(kept.moved_audio_url)
     if episode.slug != kept.slug and _is_free(session, show, kept.slug):
         episode.slug = kept.slug
         session.flush()

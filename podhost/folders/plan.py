@@ -31,6 +31,7 @@ from podhost.folders.files import (
 from podhost.folders.rows import FolderRows, is_same_audio
 from podhost.folders.values import (
     StatusStep,
+    at_home,
     credits_of,
     decide_status,
     episode_input,
@@ -122,7 +123,7 @@ def plan_show(database: Database, show_folder: Path, *, base_url: str, now: date
     """
     name = shown(show_folder.resolve().name)
     try:
-        folder = read_folder(show_folder)
+        folder = at_home(read_folder(show_folder), base_url)
         with database.read() as session:
             return _Planner(FolderRows(session, folder), now).plan(base_url)
     except Invalid as error:

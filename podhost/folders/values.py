@@ -5,14 +5,16 @@ What a text does not say has its default, so that taking a line out takes its ef
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
 from podhost.episodes import EpisodeInput
 from podhost.errors import Invalid
-from podhost.folders.contents import EpisodeFiles, line_of
+from podhost.folders.contents import EpisodeFiles, ShowFolder, line_of
 from podhost.folders.files import read_bytes, reason
 from podhost.formats import chapters as chapter_format
 from podhost.formats.chapter_formats import notes_chapters, parse_chapters
@@ -22,7 +24,7 @@ from podhost.formats.showfolder import PersonEntry, ShowFile, published_at
 from podhost.formats.showfolder_writing import quoted
 from podhost.formats.text import clean_text, plain_line, shown, slugify
 from podhost.people import CreditInput
-from podhost.shows import ShowInput
+from podhost.shows import ShowInput, path_here
 
 _LEADING_NUMBERS = re.compile(r"^(?:\d+[\s._-]+)+")
 # The names of the front matter where they differ from the domain's.
@@ -30,7 +32,10 @@ _KEYS = {"episode_type": "type", "show_type": "type", "blocked": "block"}
 
 
 def show_input(show: ShowFile) -> ShowInput:
-    """What show.toml says, but for slug, people and podcast_guid."""
+    """What show.toml says, but for slug, people and podcast_guid.
+
+    A move is not taken back by a text that does not speak of it: that must not happen by accident.
+    """
     # What the file does not say is taken away.
     tags: dict[str, Any] = {name: show.tags.get(name) for name in SHOW_TAGS}
     return ShowInput(
@@ -52,8 +57,20 @@ def show_input(show: ShowFile) -> ShowInput:
         complete=show.complete,
         new_feed_url=show.new_feed_url,
         write_tags=show.write_tags,
+        moved_to=UNSET if show.moved_to is None else show.moved_to,
+        moved_audio=UNSET if show.moved_audio is None else show.moved_audio,
         **tags,
     )
+
+
+def at_home(folder: ShowFolder, base_url: str) -> ShowFolder:
+    """The folder of a show that moved here, without its address here as the one to move to."""
+    show = folder.show
+    path = path_here(show.moved_to, base_url) if show.moved_to is not None else None
+    slugs = (show_slug(show, folder.root.name), *folder.addresses.old_slugs)
+    if path is None or path.split("/")[1] not in slugs:
+        return folder
+    return replace(folder, show=msgspec.structs.replace(show, moved_to=None, moved_audio=None))
 
 
 def show_slug(show: ShowFile, folder_name: str) -> str:

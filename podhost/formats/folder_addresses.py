@@ -22,6 +22,7 @@ Extension = Annotated[str, Meta(pattern=r"^[a-z0-9]{1,8}\Z")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Number = Annotated[int, Meta(ge=1, le=1_000_000)]
 Moment = Annotated[datetime, Meta(tz=True)]
+Address = Annotated[str, Meta(max_length=20_000)]
 # More names than any show had; who fills a folder must not take all of an instance's.
 MOST_OLD_SLUGS, MOST_EARLIER = 100, 1_000
 OldSlugs = Annotated[tuple[Slug, ...], Meta(max_length=MOST_OLD_SLUGS)]
@@ -55,7 +56,8 @@ class KeptOriginal(msgspec.Struct, frozen=True, kw_only=True):
 
 class KeptEpisode(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of one episode. `transcripts` has, for the name of a file, the id of each form of it by its
-    extension; `earlier` are replaced revisions, whose addresses lead to the current one."""
+    extension; `earlier` are replaced revisions, whose addresses lead to the current one. All lead
+    to `moved_audio_url` where there is one, at the show's new host."""
 
     id: Id
     slug: Slug
@@ -65,15 +67,17 @@ class KeptEpisode(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     old_slugs: OldSlugs = ()
     transcripts: dict[str, dict[Extension, Id]] = {}
     has_artwork: bool = False
+    moved_audio_url: Address | None = None
 
 
 class Addresses(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of a whole show: `changed_at` is its feed's date, episodes stand under their guids, pictures
-    under the SHA-256 of their files."""
+    under the SHA-256 of their files. Apps are sent to `redirect_to`, the feed at another host."""
 
     version: Literal[1]
     changed_at: Moment | None = None
     old_slugs: OldSlugs = ()
+    redirect_to: Address | None = None
     episodes: dict[str, KeptEpisode] = {}
     pictures: dict[Sha256, KeptPicture] = {}
 

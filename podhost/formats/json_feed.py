@@ -64,7 +64,8 @@ def _feed(show: FeedShow, feed_url: str) -> dict[str, Any]:
         "icon": absolute_url(show.artwork_url),
         **_given(authors=[{"name": author}] if author else []),
         "language": show.language,
-        **_given(expired=show.is_complete),
+        # It has no word for a feed that goes on elsewhere; here it ends.
+        **_given(expired=show.is_complete or show.has_moved),
         "_podcast": {
             "about": NAMESPACES["podcast"],
             "guid": show.podcast_guid,

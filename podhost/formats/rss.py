@@ -173,6 +173,8 @@ class FeedShow:
     owner_email: str | None = None
     hub_urls: tuple[str, ...] = ()
     new_feed_url: str | None = None
+    # Apps are redirected there already.
+    has_moved: bool = False
     is_blocked: bool = False
     is_complete: bool = False
     uses_podping: bool = False

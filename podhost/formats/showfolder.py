@@ -90,6 +90,8 @@ class ShowFile(msgspec.Struct, frozen=True, kw_only=True):
     block: bool = False
     new_feed_url: str | None = None
     write_tags: bool = False
+    moved_to: str | None = None
+    moved_audio: bool | None = None
     people: tuple[PersonEntry, ...] = ()
     tags: Mapping[str, Any] = {}
 
@@ -339,6 +341,8 @@ _SHOW: dict[str, Reader] = {
     "block": fields.read_truth,
     "new_feed_url": fields.read_url,
     "write_tags": fields.read_truth,
+    "moved_to": fields.read_url,
+    "moved_audio": fields.read_truth,
     "people": fields.list_of(_person("host")),
     **{name: _tag(name, read_show_tag) for name in SHOW_TAGS},
 }

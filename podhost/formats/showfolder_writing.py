@@ -39,6 +39,8 @@ _SHOW_NAMES = {
     "block": "block",
     "new_feed_url": "new_feed_url",
     "write_tags": "write_tags",
+    "moved_to": "moved_to",
+    "moved_audio": "moved_audio",
 }
 _EPISODE_NAMES = {
     "title": "title",

@@ -22,6 +22,7 @@ from podhost.answers import (
     ShowAnswer,
     ShowList,
 )
+from podhost.cut_over import CutOver
 from podhost.episodes import STATUSES, EpisodeInput
 from podhost.formats.chapters import JSON_MIME_TYPE
 from podhost.formats.tag_values import LiveItem, LiveItemInput
@@ -138,6 +139,23 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=shows.get_hubs,
         summary="Read which hubs and directories know the show's newest feed.",
         answer=HubList,
+    ),
+    Operation(
+        method="GET",
+        path=_SHOW + "/move",
+        handler=shows.get_move,
+        summary="Read how far a show's move to another host is, and what is to be done.",
+        answer=CutOver,
+    ),
+    Operation(
+        method="POST",
+        path=_SHOW + "/move",
+        handler=shows.post_move,
+        summary="Have the feed at the new host read again.",
+        json=shows.MoveAgain,
+        json_required=False,
+        answer=CutOver,
+        status=202,
     ),
     Operation(
         method="GET",

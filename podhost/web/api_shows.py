@@ -1,17 +1,21 @@
 """The API's calls for shows."""
 
+import msgspec
+from msgspec import UNSET, UnsetType
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from podhost.answers import HubList, ShowAnswer, ShowList, show_answer, show_answers
 from podhost.artwork import PreparedArtwork, add_artwork, find_artwork
+from podhost.cut_over import CutOver, cut_over
 from podhost.errors import Conflict, Invalid
 from podhost.feeds import find_snapshot
 from podhost.fields import FieldErrors
 from podhost.formats.artwork import SMALLEST_ARTWORK_PX
 from podhost.hubs import hub_answers, list_hubs
 from podhost.intake import Intake
-from podhost.models import Artwork
+from podhost.models import Artwork, Show
+from podhost.moves import read_again
 from podhost.shows import (
     ShowInput,
     change_show,
@@ -97,6 +101,32 @@ def get_hubs(call: Call, session: Session) -> Response:
         snapshot_version=snapshot.version if snapshot is not None else None,
     )
     return json_answer(told)
+
+
+class MoveAgain(msgspec.Struct, kw_only=True):
+    """To have the new feed read again; `anyway` sends apps there although it lacks something."""
+
+    anyway: bool | UnsetType = UNSET
+
+
+def get_move(call: Call, session: Session) -> Response:
+    """How far the show's move to another host is, and what is to be done."""
+    return json_answer(_cut_over(call, session, call.show(session)))
+
+
+def post_move(call: Call) -> Response:
+    """Have the new feed read again, soon."""
+    given = call.given(MoveAgain)
+    with call.instance.database.write() as session:
+        show = call.show(session, lock=True)
+        read_again(session, show, anyway=given.anyway is True, now=call.now())
+        answer = _cut_over(call, session, show)
+    return json_answer(answer, 202)
+
+
+def _cut_over(call: Call, session: Session, show: Show) -> CutOver:
+    hubs = hub_answers(session, show, list_hubs(call.instance.settings, call.instance.base_url))
+    return cut_over(show, call.instance.base_url, hubs, now=call.now())
 
 
 def get_doctor(call: Call, session: Session) -> Response:

@@ -138,7 +138,9 @@ class Immediate:
         show = self._catalogue.find_show(named[0]) if named is not None else None
         if named is None or show is None:
             return NOT_FOUND
-        if show.is_deleted:
+        if (new_address := show.new_address(named[1])) is not None:
+            answer = _sent_to(new_address)
+        elif show.is_deleted:
             answer = GONE
         elif named[0] != show.slug:
             answer = self._moved(show, named[1])
@@ -148,14 +150,7 @@ class Immediate:
         return answer
 
     def _moved(self, show: KnownShow, format_: FeedFormat) -> Answer:
-        """One hop to where the feed is now; directories update their record on a 301."""
-        location = (self._instance.base_url + format_.path(show.slug)).encode()
-        return plain_answer(
-            301,
-            "This feed has moved.",
-            (b"location", location),
-            (b"cache-control", b"public, max-age=300"),
-        )
+        return _sent_to(self._instance.base_url + format_.path(show.slug))
 
     def note_feed(self, request: Request, show_id: str, answer: Answer) -> None:
         """Note a poll that was answered; only bytes of feeds are counted as sent."""
@@ -191,6 +186,8 @@ class Immediate:
             return NOT_FOUND
         if episode.status != 200:
             answer = GONE if episode.status == 410 else NOT_FOUND
+        elif episode.moved_url:
+            answer = redirect_answer(episode.moved_url, 301)
         elif target.is_purged:
             answer = redirect_answer(episode.current_url) if episode.current_url else GONE
         else:
@@ -301,6 +298,16 @@ class Immediate:
         parts = request.path.split("/")
         is_possible = len(parts) <= 4 and may_be_id(parts[2].partition(".")[0])
         return None if is_possible else NOT_FOUND
+
+
+def _sent_to(url: str) -> Answer:
+    """One hop to where the feed is now; directories update their record on a 301."""
+    return plain_answer(
+        301,
+        "This feed has moved.",
+        (b"location", url.encode()),
+        (b"cache-control", b"public, max-age=300"),
+    )
 
 
 def is_ours(path: str) -> bool:

@@ -376,8 +376,11 @@ PRECONDITION_FAILED = Answer(412, HeaderBlock((b"content-length", b"0"), ALLOW_A
 
 
 @lru_cache(maxsize=4096)
-def redirect_answer(url: str) -> Answer:
-    """302: not 301, which apps and caches would keep for ever."""
+def redirect_answer(url: str, status: int = 302) -> Answer:
+    """302: not 301, which apps and caches would keep for ever; that is for audio that moved away.
+
+    Either is asked for anew each time, so that every play is seen.
+    """
     block = HeaderBlock(
         (b"location", url.encode("ascii")),
         (b"content-length", b"0"),
@@ -385,7 +388,7 @@ def redirect_answer(url: str) -> Answer:
         ALLOW_ANY_ORIGIN,
         EXPOSE_AUDIO,
     )
-    return Answer(302, block)
+    return Answer(status, block)
 
 
 class Request:

@@ -27,7 +27,7 @@ from podhost.formats.text import plain_line, truncate_text
 from podhost.instance import Instance
 from podhost.models import Artwork, Credit, Episode, EpisodeSlug, Show, Transcript
 from podhost.people import list_credits
-from podhost.shows import feed_path, get_show, list_shows
+from podhost.shows import feed_path, get_show, list_shows, new_feed_url
 from podhost.transcripts import transcript_path
 from podhost.web import wording
 from podhost.web.responses import error_status, etag_matches
@@ -198,7 +198,7 @@ def _head(
     described = f'<meta name="description" content="{summary}">' if summary else ""
     feeds = _feed_link("application/rss+xml", show.title, feed_url)
     # Where a show has moved to, we know of one feed only.
-    if not show.new_feed_url:
+    if not new_feed_url(show):
         json_url = escape(base_url + JSON.path(show.slug))
         feeds += _feed_link(JSON.content_type, show.title, json_url)
     return (
@@ -452,7 +452,7 @@ def _notes(episode: Episode) -> str:
 
 def _feed_url(show: Show, base_url: str) -> str:
     """Where to subscribe: at the new address, once a show has moved."""
-    return show.new_feed_url or base_url + feed_path(show)
+    return new_feed_url(show) or base_url + feed_path(show)
 
 
 # Answers

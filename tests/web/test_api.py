@@ -256,6 +256,8 @@ def test_a_show_has_every_field_that_can_be_given(alice: Program) -> None:
         "blocked": True,
         "complete": True,
         "new_feed_url": "https://elsewhere.example/feed.xml",
+        "moved_to": "https://elsewhere.example/feed.xml",
+        "moved_audio": True,
         "people": [{"name": "Alice", "role": "host"}],
     }
     made = alice.post(SHOWS, json=given)

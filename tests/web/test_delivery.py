@@ -25,7 +25,7 @@ from podhost.config import read_settings
 from podhost.downloads import Record, RequestSpool, read_segment
 from podhost.errors import Unavailable
 from podhost.instance import Instance, open_instance
-from podhost.models import Audio, Base, Episode, Show, ShowSlug
+from podhost.models import Audio, Base, Episode, Show, ShowSlug, Snapshot
 from podhost.startup import limit_unsent
 from podhost.web import immediate
 from podhost.web.delivery import Delivery
@@ -361,6 +361,81 @@ def test_an_old_slug_redirects_in_one_hop_and_a_deleted_show_is_gone(host: Host)
     assert host.get("/harbour/feed.xml").status == 410
     assert host.get("/older/feed.xml").status == 410
     assert [r.status for r in host.records()] == [301] * 4 + [200, 410, 410]
+
+
+NEW_FEED = "https://new.example/feed.xml"
+NEW_AUDIO = "https://new.example/a%20b.mp3"
+
+
+def test_a_show_that_moved_out_is_sent_there_in_one_hop_for_ever(host: Host) -> None:
+    with host.instance.database.write() as session:
+        session.add(ShowSlug(slug="older", show_id=SHOW))
+    assert host.get(FEED_PATH).body == FEED
+    change(host.instance, Show, SHOW, "show", redirect_to=NEW_FEED)
+    host.catalogue.catch_up()
+    host.records()
+
+    def is_sent_on() -> bool:
+        replies = [
+            host.ask(method, path, ("If-None-Match", "*"))
+            for path in (FEED_PATH, "/older/feed.xml")
+            for method in ("GET", "HEAD")
+        ]
+        assert {reply.headers["location"] for reply in replies} == {NEW_FEED}
+        return {reply.status for reply in replies} == {301}
+
+    with queries(host.instance) as seen:
+        assert is_sent_on()
+    assert seen == []
+    assert [record.status for record in host.records()] == [301] * 4
+    # What is rendered from now on is read by nobody; a new snapshot must not bring it back.
+    change(host.instance, Snapshot, SHOW, "feed", version=2)
+    host.catalogue.catch_up()
+    host.catalogue._read_ahead()
+    assert is_sent_on()
+    # Who leaves may delete what is here.
+    change(host.instance, Show, SHOW, "show", deleted_at=NOW)
+    host.catalogue.catch_up()
+    assert is_sent_on()
+    change(host.instance, Show, SHOW, "show", deleted_at=None, redirect_to=None)
+    host.catalogue.catch_up()
+    assert host.get(FEED_PATH).body == FEED
+
+
+def test_the_json_feed_of_a_show_that_moved_out_stays(host: Host) -> None:
+    # No new address is known, and an RSS feed is none for who asks for JSON.
+    change(host.instance, Show, SHOW, "show", redirect_to=NEW_FEED)
+    host.catalogue.catch_up()
+    assert host.get(JSON_PATH).body == JSON_FEED
+
+
+def test_audio_that_moved_out_is_sent_there_and_still_recorded(host: Host) -> None:
+    assert host.get(AUDIO_PATH, ("Range", "bytes=0-1")).status == 206
+    change(host.instance, Show, SHOW, "show", redirect_to=NEW_FEED)
+    change(host.instance, Episode, EPISODE, "episode", moved_audio_url=NEW_AUDIO)
+    host.catalogue.catch_up()
+    host.records()
+    with queries(host.instance) as seen:
+        for method in ("GET", "HEAD"):
+            reply = host.ask(method, AUDIO_PATH, ("Range", "bytes=0-1"), ("User-Agent", "A"))
+            assert (reply.status, reply.headers["location"]) == (301, NEW_AUDIO)
+            # Asked for anew each time, so that every play is seen, and the way back is open.
+            assert reply.headers["cache-control"] == "private, no-cache"
+            assert reply.headers["access-control-allow-origin"] == "*"
+            assert reply.body == b""
+    assert seen == []
+    assert host.get(AUDIO_PATH + "x").status == 404
+    records = host.records()
+    assert [(r.kind, r.status, r.episode_id, r.ua) for r in records] == [
+        ("audio", 301, EPISODE, "A")
+    ] * 2
+    # With its show deleted here it leads there as well; withdrawn, it is gone everywhere.
+    change(host.instance, Show, SHOW, "show", deleted_at=NOW)
+    host.catalogue.catch_up()
+    assert host.get(AUDIO_PATH).status == 301
+    change(host.instance, Episode, EPISODE, "episode", status="withdrawn")
+    host.catalogue.catch_up()
+    assert host.get(AUDIO_PATH).status == 410
 
 
 def test_a_feed_that_is_not_rendered_yet_is_tried_again_soon(host: Host) -> None:
