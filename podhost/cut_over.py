@@ -145,19 +145,12 @@ def _at_the_new_host(show: Show, found: MoveReport) -> Iterator[CutOverStep]:
 def _redirects(show: Show, found: MoveReport, seen: str) -> Iterator[CutOverStep]:
     is_on = show.redirect_to is not None
     how = f"podhost move-out {show.slug} --to {show.moved_to or found.address or 'ADDRESS'}"
+    since = f" since {found.on_since:%Y-%m-%d}" if found.on_since is not None else ""
     yield CutOverStep(
         step="redirect",
         done=is_on,
         text="The old address answers 301 to the new one.",
-        note=" ".join(
-            part
-            for part in (
-                how if not is_on else f"It leads to {show.redirect_to}",
-                f"Since {found.on_since:%Y-%m-%d}." if is_on and found.on_since else "",
-                seen,
-            )
-            if part
-        ),
+        note=f"It leads to {show.redirect_to}{since}. {seen}".strip() if is_on else how,
     )
     target = new_feed_url(show)
     yield CutOverStep(

@@ -21,6 +21,8 @@ from podhost.shows import MOVE_SHOW, ShowInput, change_show, feed_path, get_show
 _LONGEST_SECONDS = 600.0
 _LOOK_SECONDS = 0.2
 _ASK_SECONDS = 20.0
+# Serving processes follow changes four times a second.
+_MOMENT_SECONDS = 5.0
 _MARKS = {True: "[x]", False: "[ ]", None: "[-]"}
 
 
@@ -118,14 +120,18 @@ def _list(instance: Instance, slug: str, fetcher: Fetcher, report: MoveReport | 
 
 
 def _seen(feed_url: str, fetcher: Fetcher) -> str:
-    """What the show's own address answers to the world."""
-    try:
-        answer = fetcher.get(feed_url, max_bytes=MAX_FEED_BYTES, seconds=_ASK_SECONDS)
-    except PodhostError as error:
-        return f"Asked for it just now: {error.message}"
-    if not answer.hops:
-        return f"Asked for it just now: it answers {answer.status} itself; is podhost serving?"
-    return f"Asked for it just now: {answer.hops[0].status}, then {answer.status}."
+    """What the show's own address answers to the world; it is given a moment to hear of it."""
+    deadline = time.monotonic() + _MOMENT_SECONDS
+    while True:
+        try:
+            answer = fetcher.get(feed_url, max_bytes=MAX_FEED_BYTES, seconds=_ASK_SECONDS)
+        except PodhostError as error:
+            return f"Asked for it just now: {error.message}"
+        if answer.hops:
+            return f"Asked for it just now: {answer.hops[0].status}, then {answer.status}."
+        if time.monotonic() > deadline:
+            return f"Asked for it just now: {answer.status}, and no redirect; what is in front?"
+        time.sleep(_LOOK_SECONDS)
 
 
 def _fetcher(instance: Instance) -> Fetcher:

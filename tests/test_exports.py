@@ -46,6 +46,7 @@ LIVE = [
         "people": [{"name": "Ann", "role": "Guest"}],
     }
 ]
+NEW_FEED = "https://new.example/feed.xml"
 EARLY = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
 
 
@@ -125,6 +126,10 @@ def edit(instance: Instance, mp3: Path, tmp_path: Path) -> None:
         change_episode(session, episode, lamp_room, now=now)
         replace_audio(session, episode, prepare_audio_file(instance.storage, louder), now=now)
         withdraw_episode(session, get_episode(session, show, "grinding-by-the-moon"), now=now)
+        # As moves.py leaves it.
+        change_show(session, show, ShowInput(moved_to=NEW_FEED, moved_audio=True), now=now)
+        show.redirect_to = NEW_FEED
+        episode.moved_audio_url = "https://new.example/lamp%20room.mp3"
     later = instance.now() + timedelta(days=3)
     make_episode(instance, show, mp3, "To come", at=later)
     make_episode(instance, show, None, "A draft: “no” sound\\", publish=False, notes="\\ # So")
@@ -181,7 +186,10 @@ def states(instance: Instance) -> dict[str, tuple[object, ...]]:
     with instance.database.read() as session:
         show = get_show(session, "tides")
         assert show.slug == "tide-tables", "its old name leads to it"
-        assert get_episode(session, show, "the-last-lamp-room").slug == "lamp-room"
+        lamp_room = get_episode(session, show, "the-last-lamp-room")
+        assert lamp_room.slug == "lamp-room"
+        assert (show.redirect_to, show.moved_to, show.moved_audio) == (NEW_FEED, NEW_FEED, True)
+        assert lamp_room.moved_audio_url == "https://new.example/lamp%20room.mp3"
         rows = session.query(Episode).all()
         return {
             row.guid: (
@@ -270,6 +278,32 @@ def test_a_copy_beside_the_show_gets_addresses_of_its_own(small: Instance, tmp_p
         first, second = session.query(Episode).order_by(Episode.created_at).all()
         assert first.id != second.id and first.guid == second.guid
         assert first.audio.episode_id == first.id and second.audio.revision == 1
+
+
+@ON_ONE_ENGINE
+def test_a_folder_says_where_a_show_moved_and_takes_it_back_by_no_accident(
+    small: Instance, tmp_path: Path
+) -> None:
+    def moved() -> tuple[str | None, bool, str | None]:
+        with small.database.read() as session:
+            show = get_show(session, "tide-tables")
+            return show.moved_to, show.moved_audio, show.redirect_to
+
+    out = tmp_path / "out"
+    export(small, out, with_audio=False)
+    text = (out / "show.toml").read_text()
+    said = f'moved_to = "{NEW_FEED}"\nmoved_audio = true\n'
+    (out / "show.toml").write_text(said + text)
+    assert work(small, out)[0] == "out: change the show: moved_to, moved_audio"
+    publish(small, out)
+    # It is asked for, and the new feed is read before anybody is sent there.
+    assert moved() == (NEW_FEED, True, None)
+    (out / "show.toml").write_text(text)
+    assert work(small, out) == [] and moved() == (NEW_FEED, True, None)
+    # Where it came to: its own address is no place to move to.
+    home = f'moved_to = "{small.base_url}/tide-tables/feed.xml"\n'
+    (out / "show.toml").write_text(home + text)
+    assert work(small, out) == []
 
 
 @ON_ONE_ENGINE

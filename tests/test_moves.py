@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from podhost.audio import PreparedAudio, prepare_audio_file
 from podhost.changes import changes_since, last_change
 from podhost.checks import check_instance
 from podhost.cli import podhost
@@ -20,6 +22,7 @@ from podhost.instance import Instance
 from podhost.models import Episode, JsonSnapshot, Show
 from podhost.moves import MoveReport, read_again, report_of
 from podhost.shows import ShowInput, change_show, delete_show, get_show, path_here, show_warnings
+from podhost.storage import LocalStorage
 from podhost.worker import run_due_jobs, run_next_move
 from tests.conftest import FrozenClock
 from tests.making import feed_body, make_episode, make_show
@@ -32,14 +35,21 @@ ON_ONE_ENGINE = pytest.mark.parametrize("environment", ["sqlite+folder"], indire
 GUIDS = ("g1", "g2", "g3")
 
 
+@pytest.fixture(scope="module")
+def probed(mp3: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedAudio:
+    """Audio that was probed once; its file lies in no storage that is looked at here."""
+    return prepare_audio_file(LocalStorage(tmp_path_factory.mktemp("probed")), mp3)
+
+
 @pytest.fixture
-def show(instance: Instance, mp3: Path, clock: FrozenClock) -> Show:
+def show(instance: Instance, probed: PreparedAudio, clock: FrozenClock) -> Show:
     """Three episodes, under the guids that the items of the new feed have."""
     made = make_show(instance)
-    for guid in GUIDS:
-        make_episode(instance, made, mp3, f"Number {guid[1:]}", guid=guid)
+    for number, guid in enumerate(GUIDS, 1):
+        audio = replace(probed, id=f"{number:016x}", storage_key=f"audio/{number}.mp3")
+        make_episode(instance, made, audio, f"Number {number}", guid=guid)
         clock.advance(minutes=1)
-    make_episode(instance, made, mp3, "A draft", publish=False)
+    make_episode(instance, made, None, "A draft", publish=False)
     return made
 
 

@@ -21,6 +21,7 @@ from podhost.accounts import create_account, create_token
 from podhost.app import create_app
 from podhost.changes import prune_changes
 from podhost.feeds import find_snapshot, snapshot_body
+from podhost.fetching import Fetcher
 from podhost.formats.rss import says_the_same
 from podhost.instance import Instance
 from podhost.models import Artwork
@@ -28,7 +29,7 @@ from podhost.shows import get_show
 from podhost.side_files import read_side_file
 from podhost.sweep import remove_unneeded
 from podhost.web.uploading import MB
-from podhost.worker import run_due_jobs
+from podhost.worker import run_due_jobs, run_next_move
 from tests.asgi_client import Client
 from tests.audio_files import flac, id3_bomb, lame, mp4_nested, with_id3
 from tests.conftest import FrozenClock
@@ -1498,3 +1499,37 @@ def test_two_who_send_the_same_guid_at_once_make_one_episode(
     assert alice.get(EPISODES).json()["total"] == 1
     assert len(stored(instance)) == 1
     assert left_on_disk(instance) == []
+
+
+# Moving out
+
+
+def test_a_show_is_told_where_it_moves_and_what_is_left_to_do(
+    alice: Program, instance: Instance, show: dict[str, Any]
+) -> None:
+    path = f"{SHOWS}/tide-tables"
+    listed = alice.get(f"{path}/move").json()
+    assert (listed["moved_to"], listed["checked_at"]) == (None, None)
+    assert listed["steps"][0]["step"] == "export"
+    refused = alice.post(f"{path}/move")
+    assert refused.status_code == 409 and "no moved_to" in refused.json()["error"]["message"]
+    # Loopback is nothing that podhost reads unless the operator allows it.
+    given = {"moved_to": "http://127.0.0.1:9/feed.xml", "moved_audio": True}
+    told = alice.patch(path, json=given).json()
+    assert (told["moved_to"], told["moved_audio"]) == (given["moved_to"], True)
+    assert told["redirect_to"] is None
+    read_new_feeds(instance)
+    listed = alice.get(f"{path}/move").json()
+    assert listed["checked_at"] is not None and listed["redirect_to"] is None
+    assert "cannot be read" in listed["problems"][0]
+    again = alice.post(f"{path}/move", json={"anyway": True})
+    assert again.status_code == 202 and again.json()["checked_at"] is None
+    read_new_feeds(instance)
+    assert alice.get(path).json()["redirect_to"] == given["moved_to"]
+    assert alice.patch(path, json={"moved_to": None}).json()["redirect_to"] is None
+
+
+def read_new_feeds(instance: Instance) -> None:
+    with Fetcher(user_agent="podhost tests") as fetcher:
+        while run_next_move(instance, fetcher, owner="alice"):
+            pass
