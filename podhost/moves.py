@@ -35,6 +35,8 @@ _NAMED = 5
 # Of the newest episodes; their audio is asked about before listeners are sent there.
 _ASKED_AUDIO = 3
 _ASK_SECONDS = 20.0
+# Who does not know HEAD may well know GET.
+_NO_HEAD = (405, 501)
 # So many episodes change in one transaction: others want to write too.
 _AT_ONCE = 100
 
@@ -335,7 +337,7 @@ def _silent_audio(own: _Own, audio: Mapping[str, str], fetcher: "Fetcher") -> It
         else:
             if any(own.is_audio(hop.url) for hop in answer.hops) or own.is_audio(answer.url):
                 said = "It leads back here."
-            elif answer.status >= 400:
+            elif answer.status >= 400 and answer.status not in _NO_HEAD:
                 said = f"{urlsplit(answer.url).hostname} answers {answer.status}."
             else:
                 continue

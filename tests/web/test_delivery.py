@@ -315,6 +315,7 @@ def test_the_list_of_all_shows_follows_the_shows(host: Host) -> None:
     steps: list[tuple[dict[str, object], bytes]] = [
         ({"title": "Ebb & Flow"}, b'text="Ebb &amp; Flow"'),
         ({"new_feed_url": "https://elsewhere.example/f"}, b'xmlUrl="https://elsewhere.example/f"'),
+        ({"redirect_to": "https://elsewhere.example/g"}, b'xmlUrl="https://elsewhere.example/g"'),
         ({"is_blocked": True}, b"<body/>"),
         ({"is_blocked": False}, b"<outline "),
         ({"deleted_at": NOW}, b"<body/>"),
