@@ -24,6 +24,7 @@ from podhost.formats.tag_values import (
     ContentLink,
     EpisodeValue,
     Funding,
+    FurtherFeed,
     Image,
     License,
     LiveItem,
@@ -116,6 +117,7 @@ class EpisodeAnswer(msgspec.Struct, kw_only=True):
     content_links: tuple[ContentLink, ...]
     media_restriction: MediaRestriction | None
     foreign_tags: tuple[str, ...]
+    labels: tuple[str, ...]
     url: str
     artwork_url: str | None
     people: list[PersonAnswer]
@@ -188,6 +190,9 @@ class ShowAnswer(msgspec.Struct, kw_only=True, rename={"show_type": "type"}):
     media_restriction: MediaRestriction | None
     live_items: tuple[LiveItem, ...]
     foreign_tags: tuple[str, ...]
+    feeds: tuple[FurtherFeed, ...]
+    feed_page_size: int | None
+    slim_after: int | None
     people: list[PersonAnswer]
     feed_url: str
     url: str

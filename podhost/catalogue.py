@@ -129,8 +129,8 @@ class Catalogue:
     def _read_feed(
         self, session: "Session", show_id: str, format_: FeedFormat, path: str
     ) -> Feed | None:
-        snapshot = session.get(format_.table, show_id)
-        if snapshot is None:
+        snapshot = session.get(format_.table, format_.key(show_id))
+        if snapshot is None or getattr(snapshot, "gone_at", None) is not None:
             return None
         links = self._links(path, format_)
         return Feed(snapshot, format_, path, links, self._instance.now())

@@ -20,6 +20,9 @@ FEED_CACHE_CONTROL = b"public, max-age=300, stale-while-revalidate=600"
 AUDIO_CACHE_CONTROL = b"private, max-age=86400, no-transform"
 IMMUTABLE_CACHE_CONTROL = b"public, max-age=31536000, immutable"
 SIDE_CACHE_CONTROL = b"public, max-age=300"
+# Of feeds that are only for who was told their addresses.
+PRIVATE_CACHE_CONTROL = b"private, max-age=300"
+NO_INDEX = (b"x-robots-tag", b"noindex")
 ALLOW_ANY_ORIGIN = (b"access-control-allow-origin", b"*")
 EXPOSE_AUDIO = (
     b"access-control-expose-headers",
@@ -118,7 +121,8 @@ class Feed:
 
     __slots__ = (
         "body_gzip", "body_identity", "etags", "format", "identity_bytes", "is_early",
-        "last_modified", "links", "path", "show_id", "size_bytes", "unchanged", "was_used", "whole",
+        "is_private", "last_modified", "links", "path", "show_id", "size_bytes", "unchanged",
+        "was_used", "whole",
     )  # fmt: skip
 
     def __init__(
@@ -127,6 +131,7 @@ class Feed:
         self.format = format_
         self.path = path
         self.show_id = snapshot.show_id
+        self.is_private = bool(getattr(snapshot, "is_private", False))
         self.links = links
         self.body_gzip = bytes(snapshot.body_gzip)
         self.body_identity: bytes | None = None
@@ -167,9 +172,10 @@ class Feed:
     def _block(self, is_gzip: bool, more: Headers) -> HeaderBlock:
         return HeaderBlock(
             (b"etag", self.etags[is_gzip]),
-            (b"cache-control", FEED_CACHE_CONTROL),
+            (b"cache-control", PRIVATE_CACHE_CONTROL if self.is_private else FEED_CACHE_CONTROL),
             (b"vary", b"Accept-Encoding"),
             ALLOW_ANY_ORIGIN,
+            *((NO_INDEX,) if self.is_private else ()),
             *more,
         )
 

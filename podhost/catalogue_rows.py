@@ -3,6 +3,7 @@
 It remembers nothing and sends nothing.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 from podhost.catalogue_entries import AudioTarget, EpisodeAudio
 from podhost.feed_formats import RSS, FeedFormat
 from podhost.instance import Instance
-from podhost.models import Audio, Episode, Show, ShowSlug
+from podhost.models import Audio, Episode, FeedSnapshot, Show, ShowSlug
 
 NO_EPISODE: Final = 404
 GONE: Final = 410
@@ -22,13 +23,18 @@ GONE: Final = 410
 
 @dataclass(frozen=True, slots=True)
 class KnownShow:
-    """Where a slug leads: to its show, whose slug may be another one by now."""
+    """Where a slug leads: to its show, whose slug may be another one by now.
+
+    `further` are the paths of its further feeds and older pages, `gone` those of former ones.
+    """
 
     show_id: str
     slug: str
     is_deleted: bool
     # Where its RSS feed is now, at another host.
     redirect_to: str | None = None
+    further: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
 
     def new_address(self, format_: FeedFormat) -> str | None:
         """Where polls of this feed are sent; None: nowhere. Of others no new address is known."""
@@ -41,14 +47,26 @@ def read_shows(
     """Shows by slug, old slugs too, and slugs by show; of all shows or of those given."""
     # Columns of tables and not of classes: this is read before the first request is answered,
     # and what SQLAlchemy prepares for its classes takes longer than both queries.
-    row, former_row = Show.__table__.c, ShowSlug.__table__.c
+    row, former_row, further_row = Show.__table__.c, ShowSlug.__table__.c, FeedSnapshot.__table__.c
     current = select(row.id, row.slug, row.deleted_at, row.redirect_to)
     former = select(former_row.slug, former_row.show_id)
+    further = select(further_row.show_id, further_row.path, further_row.gone_at.is_not(None))
     if show_ids is not None:
+        further = further.where(further_row.show_id.in_(show_ids))
         current = current.where(row.id.in_(show_ids))
         former = former.where(former_row.show_id.in_(show_ids))
+    paths: dict[tuple[str, bool], set[str]] = defaultdict(set)
+    for show_id, path, is_gone in session.execute(further):
+        paths[show_id, bool(is_gone)].add(path)
     known = {
-        show_id: KnownShow(show_id, slug, deleted_at is not None, redirect_to)
+        show_id: KnownShow(
+            show_id,
+            slug,
+            deleted_at is not None,
+            redirect_to,
+            frozenset(paths.get((show_id, False), ())),
+            frozenset(paths.get((show_id, True), ())),
+        )
         for show_id, slug, deleted_at, redirect_to in session.execute(current)
     }
     shows = {slug: known[show_id] for slug, show_id in session.execute(former) if show_id in known}
@@ -119,8 +137,12 @@ def _target(instance: Instance, row: Audio, show_id: str) -> AudioTarget:
 
 
 def episode_status(episode: Episode, show_deleted_at: datetime | None) -> int:
-    """200 for what listeners may have, 410 for what they once could, 404 for all else."""
+    """200 for what listeners may have, 410 for what they once could, 404 for all else.
+
+    What is still to come may be had once an early feed names it.
+    """
     if show_deleted_at or episode.deleted_at or episode.status == "withdrawn":
         # A draft that nobody could ever hear is not "gone".
         return GONE if episode.published_at or episode.status == "withdrawn" else NO_EPISODE
-    return 200 if episode.status == "published" else NO_EPISODE
+    is_early = episode.status == "scheduled" and episode.early_since is not None
+    return 200 if episode.status == "published" or is_early else NO_EPISODE

@@ -16,6 +16,7 @@ from podhost.audio import enclosure_url
 from podhost.errors import NotFound, PodhostError
 from podhost.feeds import find_snapshot, published_episodes, snapshot_body
 from podhost.formats.feed_words import NAMESPACES
+from podhost.further_feeds import further_problems
 from podhost.hubs import TELL_HUB, hub_problems, list_hubs
 from podhost.instance import Instance
 from podhost.jobs import list_failed
@@ -60,6 +61,7 @@ def check_instance(
         problems += _artwork_problems(instance, show)
         problems += _hub_problems(instance, show)
         problems += _settled(partial(_move_problems, instance, show), patience_seconds)
+        problems += _settled(partial(_further_problems, instance, show), patience_seconds)
     files = list(_stored_files(instance, [show.id for show in shows]))
     total = sum(size_bytes for _, _, size_bytes, _ in files)
     done = 0
@@ -124,6 +126,14 @@ def _json_feed_problems(instance: Instance, show: Show) -> Iterator[str]:
         yield f"{where} it has not been rendered since the last change; is a worker running?"
     elif hashlib.sha256(snapshot_body(snapshot)).hexdigest() != snapshot.sha256:
         yield f"{where} the stored bytes are damaged; change the show to have it rendered anew."
+
+
+def _further_problems(instance: Instance, show: Show) -> Iterator[str]:
+    """They too are made of the same values."""
+    with instance.database.read() as session:
+        current = session.get_one(Show, show.id)
+        for problem in further_problems(session, current, now=instance.now()):
+            yield f"Further feeds of {show.slug!r}: {problem}"
 
 
 def _item_problems(instance: Instance, where: str, episode: Episode, item: Any) -> Iterator[str]:

@@ -19,7 +19,7 @@ from podhost.artwork import storage_key
 from podhost.catalogue_entries import FEED_CACHE_CONTROL, SIDE_CACHE_CONTROL
 from podhost.changes import changes_since, last_change
 from podhost.errors import Conflict, NotFound, Unavailable
-from podhost.feed_formats import FORMATS, FeedFormat
+from podhost.feed_formats import FORMATS, FeedFormat, further
 from podhost.feeds import compress_feed, snapshot_body
 from podhost.formats.chapters import JSON_MIME_TYPE
 from podhost.instance import Instance
@@ -30,6 +30,8 @@ from podhost.models import (
     Credit,
     Episode,
     Fact,
+    FeedSnapshot,
+    Rendered,
     Show,
     ShowSlug,
     Transcript,
@@ -76,6 +78,13 @@ def shows_at_edge() -> ColumnElement[bool]:
 def episodes_at_edge() -> ColumnElement[bool]:
     """Episodes whose files may lie there, for a query that joins their shows."""
     return and_(Episode.status == "published", Episode.deleted_at.is_(None), shows_at_edge())
+
+
+def is_for_everybody(snapshot: Rendered) -> bool:
+    """False for a feed whose address is told to some alone, and for what is no more."""
+    if isinstance(snapshot, FeedSnapshot):
+        return not snapshot.is_private and snapshot.gone_at is None
+    return True
 
 
 def feed_key(slug: str, format_: FeedFormat) -> str:
@@ -169,8 +178,11 @@ def place_show(instance: Instance, show_id: str) -> None:
 
 
 def place_feed(instance: Instance, show_id: str) -> None:
-    """Write the show's feed as it was last rendered, or remove it, in every format."""
-    for format_ in FORMATS.values():
+    """Write the show's feeds as they were last rendered, or remove them, in every format."""
+    with instance.database.read() as session:
+        paths = session.scalars(select(FeedSnapshot.path).where(FeedSnapshot.show_id == show_id))
+        others = [further(path) for path in paths]
+    for format_ in (*FORMATS.values(), *others):
         _settle(instance, partial(_wanted_feed, instance, show_id, format_), _apply_feed)
 
 
@@ -254,8 +266,9 @@ def _wanted_feed(instance: Instance, show_id: str, format_: FeedFormat) -> _Want
         )
         others = tuple(session.scalars(former.order_by(ShowSlug.slug)))
         is_wanted = instance.settings.static_edge and is_at_edge(show)
-        snapshot = session.get(format_.table, show_id) if is_wanted else None
-    if snapshot is None:
+        key = format_.key(show_id)
+        snapshot = session.get(format_.table, key) if is_wanted else None
+    if snapshot is None or not is_for_everybody(snapshot):
         return _WantedFeed(format_, None, (*others, show.slug))
     bodies = (snapshot_body(snapshot), bytes(snapshot.body_gzip))
     date = snapshot.last_modified

@@ -9,8 +9,9 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Row, Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from podhost.edge import (
@@ -33,10 +34,19 @@ from podhost.edge import (
     transcript_key,
 )
 from podhost.errors import Conflict, Unavailable
-from podhost.feed_formats import FORMATS, FeedFormat, split_path
+from podhost.feed_formats import FORMATS, FeedFormat, further, split_path
 from podhost.feeds import snapshot_body
 from podhost.instance import Instance
-from podhost.models import Artwork, Episode, Fact, Job, Show, Transcript
+from podhost.models import (
+    Artwork,
+    Episode,
+    Fact,
+    FeedSnapshot,
+    Job,
+    Rendered,
+    Show,
+    Transcript,
+)
 from podhost.shows import find_show
 from podhost.side_files import read_side_file
 from podhost.storage import Stat
@@ -197,6 +207,7 @@ def _expected(session: Session) -> dict[str, Expected]:
     wanted: dict[str, Expected] = {}
     for format_ in FORMATS.values():
         wanted |= _expected_feeds(session, format_)
+    wanted |= _expected_further(session)
     for episode_id in session.scalars(_episodes_with_chapters()):
         expected = Expected((PLACE_EPISODE, episode_id))
         wanted[chapters_key(episode_id)] = wanted[chapters_key(episode_id) + ".gz"] = expected
@@ -218,23 +229,41 @@ def _expected(session: Session) -> dict[str, Expected]:
 
 
 def _expected_feeds(session: Session, format_: FeedFormat) -> dict[str, Expected]:
-    table = format_.table
     wanted: dict[str, Expected] = {}
-    for show_id, slug, size_bytes, gzip_bytes, modified_at in session.execute(
+    for row in session.execute(_stored_feeds(format_.table)):
+        wanted |= _expected_feed(feed_key(row.slug, format_), row)
+    return wanted
+
+
+def _expected_further(session: Session) -> dict[str, Expected]:
+    wanted: dict[str, Expected] = {}
+    is_there = (FeedSnapshot.is_private.is_(False), FeedSnapshot.gone_at.is_(None))
+    query = _stored_feeds(FeedSnapshot).add_columns(FeedSnapshot.path).where(*is_there)
+    for row in session.execute(query):
+        wanted |= _expected_feed(feed_key(row.slug, further(row.path)), row)
+    return wanted
+
+
+def _stored_feeds(table: type[Rendered]) -> Select[Any]:
+    return (
         select(
             Show.id,
             Show.slug,
             table.size_bytes,
-            func.length(table.body_gzip),
+            func.length(table.body_gzip).label("gzip_bytes"),
             table.last_modified,
         )
         .join(table, table.show_id == Show.id)
         .where(shows_at_edge())
-    ):
-        key, work = feed_key(slug, format_), (PLACE_FEED, show_id)
-        wanted[key] = Expected(work, size_bytes, modified_at)
-        wanted[key + ".gz"] = Expected(work, gzip_bytes, modified_at)
-    return wanted
+    )
+
+
+def _expected_feed(key: str, row: Row[Any]) -> dict[str, Expected]:
+    work = (PLACE_FEED, row.id)
+    return {
+        key: Expected(work, row.size_bytes, row.last_modified),
+        key + ".gz": Expected(work, row.gzip_bytes, row.last_modified),
+    }
 
 
 def _is_same(instance: Instance, stat: Stat, expected: Expected) -> bool:
@@ -253,7 +282,7 @@ def _has_right_bytes(instance: Instance, key: str, work: Work) -> bool:
     feed = split_path(key.removeprefix(PUBLIC).removesuffix(".gz"))
     if kind == PLACE_FEED and feed is not None:
         with instance.database.read() as session:
-            snapshot = session.get_one(feed[1].table, id_)
+            snapshot = session.get_one(feed[1].table, feed[1].key(id_))
         wanted = bytes(snapshot.body_gzip) if is_gzip else snapshot_body(snapshot)
     elif "/chapters/" in key and not is_gzip:
         wanted = read_side_file(instance, key.removeprefix(PUBLIC.rstrip("/"))).body
@@ -274,8 +303,9 @@ def _owner(instance: Instance, key: str) -> Work | None:
             return PLACE_EPISODE, episode_id
         case ["artwork", artwork_id, _] if _ID.fullmatch(artwork_id):
             return PLACE_PICTURE, artwork_id
-        case [slug, name] if name.removesuffix(".gz") in FORMATS:
-            with instance.database.read() as session:
-                show = find_show(session, slug)
-            return None if show is None else (PLACE_FEED, show.id)
-    return None
+    feed = split_path(key.removeprefix(PUBLIC).removesuffix(".gz"))
+    if feed is None:
+        return None
+    with instance.database.read() as session:
+        show = find_show(session, feed[0])
+    return None if show is None else (PLACE_FEED, show.id)

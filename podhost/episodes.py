@@ -44,7 +44,7 @@ from podhost.formats.tag_values import EpisodeTagsInput
 from podhost.formats.text import LONGEST_GUID, SPACES, is_guid, slugify
 from podhost.models import Artwork, Audio, Credit, Episode, EpisodeSlug, Show
 from podhost.people import CreditInput, set_credits
-from podhost.shows import touch_show
+from podhost.shows import has_early_feed, touch_show
 
 STATUSES = ("draft", "scheduled", "published", "withdrawn")
 
@@ -222,7 +222,7 @@ def set_episode_artwork(
 def touch_episode(session: Session, episode: Episode, *, now: datetime) -> None:
     """Something about the episode changed: serving processes forget it, the feed is rendered."""
     episode.changed_at = now
-    if episode.status in ("published", "withdrawn"):
+    if episode.status in ("published", "withdrawn") or has_early_feed(episode.show):
         touch_show(session, episode.show, now=now)
     record_change(session, "episode", episode.id, now=now)
 

@@ -7,8 +7,8 @@ same rows are byte-identical.
 import gzip
 import hashlib
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +23,7 @@ from podhost.changes import record_change
 from podhost.chapters import list_chapters
 from podhost.feed_formats import JSON, RSS, FeedFormat
 from podhost.formats.chapters import Chapter
+from podhost.formats.feed_rules import main_document, slimmed
 from podhost.formats.feed_tags import lies_inside, stored_episode_tags, stored_show_tags
 from podhost.formats.json_feed import render_json_feed
 from podhost.formats.markdown import NotesGuest, render_guests_html
@@ -47,7 +48,7 @@ from podhost.models import (
     Snapshot,
 )
 from podhost.people import list_credits, picture_url
-from podhost.shows import DEFAULT_CATEGORY, feed_path, new_feed_url
+from podhost.shows import DEFAULT_CATEGORY, feed_path, has_early_feed, new_feed_url
 from podhost.transcripts import in_feed, transcript_path
 
 # -9 takes five times as long for one per cent less.
@@ -76,12 +77,15 @@ class FeedValues:
     show: FeedShow
     episodes: Sequence[FeedEpisode]
     json_url: str
+    # Those that are not out yet, where the show has a feed that they come into earlier.
+    scheduled: Sequence[FeedEpisode] = ()
 
 
 def feed_values(session: Session, show: Show, site: Site) -> FeedValues:
     """What the show's feeds say, from the rows. The show must have artwork.
 
-    Published episodes only, newest first; a scheduled one never appears before its time.
+    Published episodes only, newest first; a scheduled one never appears before its time, but in
+    feeds that are told so.
     """
     hosts = [credit for credit in list_credits(session, show, None)]
     episodes = [
@@ -89,14 +93,25 @@ def feed_values(session: Session, show: Show, site: Site) -> FeedValues:
         for episode in published_episodes(session, show)
     ]
     json_url = site.base_url + JSON.path(show.slug)
-    return FeedValues(_feed_show(show, hosts, site), episodes, json_url)
+    feed_show = _feed_show(show, hosts, site)
+    scheduled = [
+        replace(
+            _feed_episode(show, episode, hosts, site.base_url),
+            # Its page here is not there yet.
+            url=episode.link or feed_show.url,
+        )
+        for episode in (_scheduled_episodes(session, show) if has_early_feed(show) else ())
+    ]
+    return FeedValues(feed_show, episodes, json_url, scheduled)
 
 
 def render_values(values: FeedValues, format_: FeedFormat) -> bytes:
     """The bytes of a feed in one of its formats; the same values always give the same ones."""
     if format_ is JSON:
-        return render_json_feed(values.show, values.episodes, feed_url=values.json_url)
-    return render_feed(values.show, values.episodes)
+        episodes = slimmed(values.episodes, values.show.tags.slim_after)
+        return render_json_feed(values.show, episodes, feed_url=values.json_url)
+    document = main_document(values.show, values.episodes)
+    return render_feed(document.show, document.episodes)
 
 
 def render_show(session: Session, show: Show, site: Site) -> bytes:
@@ -106,11 +121,22 @@ def render_show(session: Session, show: Show, site: Site) -> bytes:
 
 def published_episodes(session: Session, show: Show) -> Sequence[Episode]:
     """What stands in the feed, newest first, loaded with everything that the feed says of it."""
+    return _loaded_episodes(session, show, "published")
+
+
+def _scheduled_episodes(session: Session, show: Show) -> Iterator[Episode]:
+    """As above, what is to come and could be heard already."""
+    for episode in _loaded_episodes(session, show, "scheduled"):
+        if episode.audio is not None and not episode.audio.problem:
+            yield episode
+
+
+def _loaded_episodes(session: Session, show: Show, status: str) -> Sequence[Episode]:
     return session.scalars(
         select(Episode)
         .where(
             Episode.show_id == show.id,
-            Episode.status == "published",
+            Episode.status == status,
             Episode.deleted_at.is_(None),
         )
         .order_by(Episode.published_at.desc(), Episode.id)
@@ -158,14 +184,29 @@ def store_snapshot(
     snapshot = session.get(table, show.id)
     if snapshot is not None and snapshot.show_version > show_version:
         return False
-    if snapshot is not None and _says_already(snapshot, body, format_):
+    if snapshot is not None and says_already(snapshot, body, format_):
         snapshot.show_version, snapshot.made_with = show_version, site.made_with
         return False
-    last_modified = now.replace(microsecond=0)
     if snapshot is None:
         snapshot = table(show_id=show.id, version=0)
         session.add(snapshot)
-    else:
+    fill_snapshot(snapshot, body, body_gzip, show_version=show_version, site=site, now=now)
+    record_change(session, "feed", show.id, now=now)
+    return True
+
+
+def fill_snapshot(
+    snapshot: Rendered,
+    body: bytes,
+    body_gzip: bytes,
+    *,
+    show_version: int,
+    site: Site,
+    now: datetime,
+) -> None:
+    """Put new bytes into a row, with their validators; the row of a new one has version 0."""
+    last_modified = now.replace(microsecond=0)
+    if snapshot.version:
         # Whole seconds are all that If-Modified-Since can tell apart.
         last_modified = max(last_modified, snapshot.last_modified + timedelta(seconds=1))
     snapshot.version += 1
@@ -176,11 +217,9 @@ def store_snapshot(
     snapshot.body_gzip = body_gzip
     snapshot.last_modified = last_modified
     snapshot.rendered_at = now
-    record_change(session, "feed", show.id, now=now)
-    return True
 
 
-def _says_already(snapshot: Rendered, body: bytes, format_: FeedFormat) -> bool:
+def says_already(snapshot: Rendered, body: bytes, format_: FeedFormat) -> bool:
     """Whether the stored bytes say all that `body` says. Damaged ones do not, so that any change
     of the show mends them."""
     if snapshot.size_bytes != len(body):

@@ -172,6 +172,9 @@ class Episode(Base):
     changed_at: Mapped[datetime]
     # None: it has no chapters.
     chapters_changed_at: Mapped[datetime | None]
+    # Since when a scheduled episode stands in an early feed, and its audio may be had. Rendering
+    # keeps it, together with the feed.
+    early_since: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
 
     show: Mapped[Show] = relationship()
@@ -372,6 +375,32 @@ class JsonSnapshot(Rendered):
     """The same as JSON Feed. Servers of the version before read `snapshots` by the show alone."""
 
     __tablename__ = "json_snapshots"
+
+
+class FeedSnapshot(Rendered):
+    """The same for what stands beside the show's own feed: its older pages, and further feeds."""
+
+    __tablename__ = "feed_snapshots"
+
+    # The rest of its address below the show's slug.
+    path: Mapped[str] = mapped_column(String(100), primary_key=True)
+    is_private: Mapped[bool] = mapped_column(default=False)
+    # It was there and is no more; the address answers 410.
+    gone_at: Mapped[datetime | None]
+
+
+class FurtherFeeds(Base):
+    """Up to which state of the rows and settings a show's `feed_snapshots` are rendered."""
+
+    __tablename__ = "further_feeds"
+
+    show_id: Mapped[str] = mapped_column(
+        ForeignKey("shows.id", ondelete="CASCADE"), primary_key=True
+    )
+    show_version: Mapped[int]
+    made_with: Mapped[str] = mapped_column(Text)
+    # When one of them changes by itself, because an episode comes into it late or early.
+    due_at: Mapped[datetime | None] = mapped_column(index=True)
 
 
 class HubState(Base):

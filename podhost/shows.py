@@ -295,6 +295,11 @@ def show_warnings(show: Show) -> list[str]:
             f"The feed leads to {show.redirect_to}; what is published here reaches nobody."
         )
     warnings += _tag_warnings(show)
+    if page_size := (show.tags or {}).get("feed_page_size"):
+        warnings.append(
+            "Apple Podcasts and Spotify read the newest page of the feed only, which has "
+            f"{page_size} to {2 * page_size - 1} episodes; older ones leave their lists."
+        )
     if len(show.title) > 255:
         warnings.append("The title has more than 255 characters; the feed shows the first ones.")
     return warnings
@@ -330,6 +335,11 @@ def _tag_warnings(show: Show) -> list[str]:
     if has_place and not has_items:
         return [f"The medium {show.medium} needs remote_items: the shows that it names."]
     return []
+
+
+def has_early_feed(show: Show) -> bool:
+    """Whether episodes stand in one of its feeds before they are published."""
+    return any(feed.get("early_hours") for feed in (show.tags or {}).get("feeds", ()))
 
 
 def feed_path(show: Show) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Select, and_, delete, or_, select
 from sqlalchemy.orm import Session
 
+from podhost import further_feeds
 from podhost.audio import INCOMING
 from podhost.changes import last_change, prune_changes, record_change
 from podhost.db import Database, new_id
@@ -83,7 +84,7 @@ def enqueue_missed(database: Database, site: Site, *, compare_site: bool, now: d
         )
         jobs = select(Job.kind, Job.key).where(is_in_hand)
         known = {(kind, key) for kind, key in session.execute(jobs)}
-        missed = [(RENDER_SHOW, show_id) for show_id in _stale(session, site, compare_site)]
+        missed = [(RENDER_SHOW, show_id) for show_id in _stale(session, site, compare_site, now)]
         missed += [
             (PUBLISH_EPISODE, episode_id)
             for episode_id in _due(session, now)
@@ -98,8 +99,10 @@ def enqueue_missed(database: Database, site: Site, *, compare_site: bool, now: d
     return len(missed)
 
 
-def _stale(session: Session, site: Site, compare_site: bool) -> list[str]:
-    return list(stale_show_ids(session, site, compare_site=compare_site))
+def _stale(session: Session, site: Site, compare_site: bool, now: datetime) -> list[str]:
+    stale = stale_show_ids(session, site, compare_site=compare_site)
+    further = further_feeds.stale_show_ids(session, site, compare_site=compare_site, now=now)
+    return list(dict.fromkeys([*stale, *further]))
 
 
 def _due(session: Session, now: datetime) -> list[str]:

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from podhost import (
     edge,
     edge_walk,
+    further_feeds,
     hubs,
     import_rows,
     jobs,
@@ -32,7 +33,14 @@ from podhost import (
 from podhost.artwork import add_artwork, discard_artwork, prepare_placeholder
 from podhost.errors import PodhostError, Unavailable
 from podhost.feed_formats import FORMATS, RSS
-from podhost.feeds import compress_feed, feed_values, render_values, store_snapshot
+from podhost.feeds import (
+    FeedValues,
+    Site,
+    compress_feed,
+    feed_values,
+    render_values,
+    store_snapshot,
+)
 from podhost.fetching import Fetcher, instance_fetcher
 from podhost.file_fetching import SLOWEST, InterruptedFetch, Pace
 from podhost.instance import Instance
@@ -86,6 +94,25 @@ def _render(instance: Instance, show_id: str) -> None:
             if is_new and format_ is RSS:
                 told = hubs.list_hubs(instance.settings, instance.base_url)
                 hubs.announce(session, show, told, now=instance.now())
+    _render_further(instance, show_id, values, version, site)
+
+
+def _render_further(
+    instance: Instance, show_id: str, values: FeedValues, version: int, site: Site
+) -> None:
+    """What few shows have: further feeds, and older pages of feeds."""
+    with instance.database.read() as session:
+        held = further_feeds.read_held(session, session.get_one(Show, show_id))
+    rendered = further_feeds.render_further(values, held, now=instance.now())
+    if rendered is None:
+        return
+    with instance.database.write() as session:
+        lock_show(session, show_id)
+        show = session.get_one(Show, show_id)
+        now = instance.now()
+        further_feeds.store_further(
+            session, show, rendered, show_version=version, site=site, now=now
+        )
 
 
 def _ensure_artwork(instance: Instance, show_id: str) -> None:
@@ -137,6 +164,7 @@ Jobs = Mapping[str, Callable[[Instance, str], None]]
 # Each takes the instance and the job's key, and may be run again at any time.
 JOBS: Jobs = {
     RENDER_SHOW: _render,
+    further_feeds.RENDER_SHOW_AT: _render,
     PUBLISH_EPISODE: _publish,
     **edge.JOBS,
 }

@@ -621,3 +621,28 @@ def test_another_database_changes_nothing_in_public(
     edge_walk.walk(stranger)
     assert public_keys(edge) == before
     assert is_feed_right(edge, episode.show)
+
+
+def test_further_feeds_and_pages_lie_there_but_for_private_ones(
+    edge: Instance, episode: Episode
+) -> None:
+    secret = "2f1c7a90e4b35d6848fa"
+    feeds = ({"name": "full", "types": ["full"]}, {"name": secret, "private": True})
+    change(edge, episode.show, feeds=feeds)
+    run_due_jobs(edge)
+    path = "tide-tables/feeds/full.xml"
+    assert {path, path + ".gz"} <= public_keys(edge) and gzip.decompress(
+        read(edge, path + ".gz")
+    ) == read(edge, path)
+    assert not any(secret in key for key in public_keys(edge)) and problems(edge) == []
+    edge.storage.delete(f"public/{path}")
+    assert [problem for problem in problems(edge) if path in problem]
+    edge_walk.walk(edge)
+    run_due_jobs(edge)
+    assert path in public_keys(edge)
+    change(edge, episode.show, slug="tides")
+    run_due_jobs(edge)
+    assert "tides/feeds/full.xml" in public_keys(edge) and path not in public_keys(edge)
+    change(edge, episode.show, feeds=None)
+    run_due_jobs(edge)
+    assert not any("/feeds/" in key for key in public_keys(edge)) and problems(edge) == []

@@ -24,6 +24,7 @@ from podhost.formats.tag_values import (
     EpisodeTags,
     EpisodeValue,
     Funding,
+    FurtherFeed,
     Image,
     Integrity,
     License,
@@ -50,6 +51,9 @@ LONGEST_LABEL = 128
 LONGEST_TXT = 4_000
 LIVE_STATUSES = ("pending", "live", "ended")
 MOST_ENTRIES = 200
+MOST_FEEDS = 50
+# A page for each few episodes would be as many documents as episodes.
+SMALLEST_PAGE = 5
 
 
 _SHOW_TYPES = get_type_hints(ShowTags)
@@ -190,6 +194,14 @@ _LABEL = rules.line(LONGEST_LABEL)
 _WORD = rules.pattern(
     r"[a-z0-9][a-z0-9._+\-]{0,63}", "It must be one word of letters a to z, digits and hyphens."
 )
+
+
+def _label_of_episodes(value: str) -> str:
+    """Kept in lower case, so that feeds choose by it whatever its case."""
+    return str(rules.line(64)(value)).lower()
+
+
+_HOURS = rules.whole(1, 24 * 366)
 _FIELD_RULES: Mapping[str, rules.Rule] = {
     "locked_owner": rules.mail_address,
     "apple_title": rules.line(255),
@@ -203,6 +215,9 @@ _FIELD_RULES: Mapping[str, rules.Rule] = {
     "spotify_countries": rules.country,
     "episode_display": rules.line(32),
     "foreign_tags": read_foreign_tag,
+    "feed_page_size": rules.none_or_whole(SMALLEST_PAGE, 10_000),
+    "slim_after": rules.none_or_whole(1, 100_000),
+    "labels": _label_of_episodes,
 }
 _VALUE_RULES = {"type": _WORD, "method": _WORD, "suggested": rules.amount}
 _RULES: Mapping[type, Mapping[str, rules.Rule]] = {
@@ -310,6 +325,23 @@ _RULES: Mapping[type, Mapping[str, rules.Rule]] = {
         "link": rules.web_address,
         "image_url": rules.web_address,
     },
+    FurtherFeed: {
+        "name": rules.pattern(
+            r"(?=.{1,64}\Z)[a-z0-9]+(?:[-_][a-z0-9]+)*",
+            "It stands in an address, so it may have only letters a to z, digits and single "
+            "hyphens, at most 64 of them.",
+        ),
+        "title": rules.line(255),
+        "description": rules.paragraph(LONGEST_TXT),
+        "podcast_guid": rules.uuid_text,
+        "seasons": rules.whole(1, 1_000_000),
+        "labels": _label_of_episodes,
+        "types": rules.one_of("full", "trailer", "bonus"),
+        "media": rules.one_of("audio", "video"),
+        "newest": rules.whole(1, 100_000),
+        "delay_hours": _HOURS,
+        "early_hours": _HOURS,
+    },
 }
 
 
@@ -400,6 +432,27 @@ def _live_problems(tag: LiveItem) -> dict[str, str]:
     return {f".alternate_enclosures{place}": text for place, text in problems.items()}
 
 
+_SECRET_CHARS, _SECRET_KINDS = 20, 8
+
+
+def _feed_problems(tag: FurtherFeed) -> dict[str, str]:
+    if tag.delay_hours and tag.early_hours:
+        return {".early_hours": "It cannot stand beside delay_hours."}
+    rule = (tag.seasons, tag.labels, tag.types, tag.media, tag.newest, tag.delay_hours)
+    if not any(rule) and not tag.is_private:
+        return {
+            "": "It must choose episodes by seasons, labels, types, media, newest or delay_hours, "
+            "or be private; else it is the show's feed once more."
+        }
+    is_secret = len(tag.name) >= _SECRET_CHARS and len(set(tag.name)) >= _SECRET_KINDS
+    if tag.is_private and not is_secret:
+        return {
+            ".name": "It must be one that nobody guesses, because whoever knows it has the feed: "
+            f"{_SECRET_CHARS} characters or more, such as `openssl rand -hex 16` prints."
+        }
+    return {}
+
+
 _CHECKS: Mapping[type, Callable[[Any], dict[str, str]]] = {
     LivePerson: _person_problems,
     LiveItem: _live_problems,
@@ -410,6 +463,7 @@ _CHECKS: Mapping[type, Callable[[Any], dict[str, str]]] = {
     Value: _value_problems,
     EpisodeValue: _value_problems,
     Integrity: _integrity_problems,
+    FurtherFeed: _feed_problems,
 }
 
 
@@ -440,10 +494,21 @@ def _guid_problems(tags: Sequence[LiveItem]) -> dict[str, str]:
     }
 
 
+def _name_problems(tags: Sequence[FurtherFeed]) -> dict[str, str]:
+    if len(tags) > MOST_FEEDS:
+        return {"": f"It has {len(tags)} feeds; {MOST_FEEDS} are the most."}
+    for key in ("name", "podcast_guid"):
+        found = [value for tag in tags if (value := getattr(tag, key))]
+        if len(set(found)) < len(found):
+            return {"": f"It has two feeds with the same {key}."}
+    return {}
+
+
 _LIST_CHECKS: Mapping[str, Callable[[Any], dict[str, str]]] = {
     "alternate_enclosures": _default_problems,
     "platform_blocks": _block_problems,
     "publisher": _publisher_problems,
     "live_items": _guid_problems,
     "foreign_tags": total_problems,
+    "feeds": _name_problems,
 }

@@ -90,6 +90,8 @@ def _item(episode: FeedEpisode) -> dict[str, Any]:
     title = plain_line(episode.title) or _UNTITLED
     # Each item must have content (JSON Feed 1.1).
     notes = clean_text(episode.notes_html) or f"<p>{escape(title, quote=False)}</p>"
+    if episode.is_slim:
+        notes = truncate_html(notes, MAX_DESCRIPTION_BYTES)
     author = plain_line(episode.author or "")
     return {
         "id": remove_forbidden(episode.guid),

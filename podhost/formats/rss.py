@@ -132,6 +132,8 @@ class FeedEpisode:
     images: tuple[FeedImage, ...] = ()
     inline_chapters: tuple[Chapter, ...] = ()
     tags: EpisodeTags = NO_EPISODE_TAGS
+    # Its whole notes (content:encoded) are left out; its description stays.
+    is_slim: bool = False
 
     def __post_init__(self) -> None:
         _require(bool(remove_forbidden(self.guid).strip()), "an episode needs a guid")
@@ -180,6 +182,10 @@ class FeedShow:
     uses_podping: bool = False
     images: tuple[FeedImage, ...] = ()
     tags: ShowTags = NO_SHOW_TAGS
+    # The other pages of the feed: relation (RFC 5005) and address.
+    page_links: tuple[tuple[str, str], ...] = ()
+    # Where not all of the feed's trailers are among the episodes of this page.
+    trailers: "tuple[FeedEpisode, ...] | None" = None
     generator: str = f"podhost/{__version__}"
 
     def __post_init__(self) -> None:
@@ -334,7 +340,7 @@ def _entry(episode: FeedEpisode, show_author: str) -> FeedEntry:
     notes = clean_text(episode.notes_html)
     entry.title(title)
     entry.link(href=absolute_url(episode.url))
-    if notes:
+    if notes and not episode.is_slim:
         entry.content(notes, type="CDATA")
     # Spotify wants a description of every episode.
     fallback = f"<p>{escape(title, quote=False)}</p>"
@@ -353,12 +359,17 @@ def _entry(episode: FeedEpisode, show_author: str) -> FeedEntry:
 def _show_tags(show: FeedShow, newest_first: Sequence[FeedEpisode]) -> Iterator[Tag]:
     for hub_url in show.hub_urls:
         yield Tag("atom:link", None, {"href": absolute_url(hub_url), "rel": "hub"})
+    for rel, page_url in show.page_links:
+        attributes = {"href": absolute_url(page_url), "rel": rel, "type": "application/rss+xml"}
+        yield Tag("atom:link", None, attributes)
     if newest_first:
         yield Tag("pubDate", rfc822_date(newest_first[0].published_at))
     yield Tag("lastBuildDate", rfc822_date(show.changed_at))
     yield from _itunes_show_tags(show)
     trailers = [episode for episode in newest_first if episode.episode_type == "trailer"]
-    yield from podcast_namespace.show_tags(show, trailers)
+    yield from podcast_namespace.show_tags(
+        show, trailers if show.trailers is None else show.trailers
+    )
     yield from other_show_elements(show.tags)
 
 

@@ -241,7 +241,7 @@ _EPISODE_HINTS = {
     "published": "write “date”.",
     "published_at": "write “date”.",
     "summary": "the text below the front matter is the episode's description.",
-    "tags": "podcast apps have no tags; leave it out.",
+    "tags": "podcast apps have no tags; “labels” are for feeds that choose by them.",
     "transcript": "write “transcripts”.",
 }
 _PERSON_HINTS = {

@@ -110,6 +110,12 @@ def whole(least: int, most: int) -> Rule:
     return read
 
 
+def none_or_whole(least: int, most: int) -> Rule:
+    """The same, or 0 for nothing."""
+    read = whole(least, most)
+    return lambda value: value and read(value)
+
+
 def seconds(*, above: float = -1) -> Rule:
     """Seconds, kept to the millisecond."""
 

@@ -228,8 +228,34 @@ class LiveItem(_Tag, frozen=True, omit_defaults=False):
     chat: Chat | None = None
 
 
+class FurtherFeed(_Tag, frozen=True):
+    """One more feed of a show: its name in addresses, and the rule that chooses its episodes.
+
+    Whoever is named by several parts of the rule must fit them all. Hours are counted from each
+    episode's date; `types` are those of episodes, `media` is audio or video.
+    """
+
+    name: str
+    title: str | None = None
+    description: str | None = None
+    podcast_guid: str | None = None
+    private: bool = False
+    seasons: tuple[int, ...] = ()
+    labels: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    media: str | None = None
+    newest: int | None = None
+    delay_hours: int | None = None
+    early_hours: int | None = None
+
+    @property
+    def is_private(self) -> bool:
+        """Whether only those may find it who were told its address."""
+        return self.private or self.early_hours is not None
+
+
 class ShowTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A show's optional tags, complete and valid."""
+    """A show's optional tags and how its feeds are cut, complete and valid."""
 
     locked_owner: str | None = None
     apple_title: str | None = None
@@ -256,6 +282,9 @@ class ShowTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     media_restriction: MediaRestriction | None = None
     live_items: tuple[LiveItem, ...] = ()
     foreign_tags: tuple[str, ...] = ()
+    feeds: tuple[FurtherFeed, ...] = ()
+    feed_page_size: int | None = None
+    slim_after: int | None = None
 
 
 class EpisodeTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -278,6 +307,7 @@ class EpisodeTags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     content_links: tuple[ContentLink, ...] = ()
     media_restriction: MediaRestriction | None = None
     foreign_tags: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 class ShowTagsInput(msgspec.Struct, kw_only=True):
@@ -308,6 +338,9 @@ class ShowTagsInput(msgspec.Struct, kw_only=True):
     media_restriction: MediaRestriction | UnsetType | None = UNSET
     live_items: tuple[LiveItem, ...] | UnsetType | None = UNSET
     foreign_tags: tuple[str, ...] | UnsetType | None = UNSET
+    feeds: tuple[FurtherFeed, ...] | UnsetType | None = UNSET
+    feed_page_size: int | UnsetType | None = UNSET
+    slim_after: int | UnsetType | None = UNSET
 
 
 class LiveItemInput(msgspec.Struct, kw_only=True):
@@ -347,6 +380,7 @@ class EpisodeTagsInput(msgspec.Struct, kw_only=True):
     content_links: tuple[ContentLink, ...] | UnsetType | None = UNSET
     media_restriction: MediaRestriction | UnsetType | None = UNSET
     foreign_tags: tuple[str, ...] | UnsetType | None = UNSET
+    labels: tuple[str, ...] | UnsetType | None = UNSET
 
 
 NO_SHOW_TAGS = ShowTags()

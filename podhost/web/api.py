@@ -26,10 +26,12 @@ from podhost.cut_over import CutOver
 from podhost.episodes import STATUSES, EpisodeInput
 from podhost.formats.chapters import JSON_MIME_TYPE
 from podhost.formats.tag_values import LiveItem, LiveItemInput
+from podhost.further_feeds import FeedAnswer, FeedList, GivenFeed
 from podhost.import_answers import ImportAnswer, ImportInput, ImportList
 from podhost.instance import Instance
 from podhost.shows import ShowInput
 from podhost.web import api_episodes as episodes
+from podhost.web import api_feeds as feeds
 from podhost.web import api_imports as imports
 from podhost.web import api_live as live
 from podhost.web import api_shows as shows
@@ -42,6 +44,7 @@ _SHOW = PREFIX + "/shows/{show}"
 _LIVE = _SHOW + "/live/{live}"
 _IMPORT = PREFIX + "/imports/{import}"
 _EPISODE = _SHOW + "/episodes/{episode}"
+_FEED = _SHOW + "/feeds/{feed}"
 
 _PICTURES = ("image/jpeg", "image/png", "image/webp")
 _ARTWORK = FormBody(files=("artwork",), required=("artwork",), raw="artwork", raw_types=_PICTURES)
@@ -202,6 +205,44 @@ OPERATIONS: tuple[Operation, ...] = (
         path=_LIVE,
         handler=live.remove_live_item,
         summary="Take a live stream out of the feed.",
+        status=204,
+    ),
+    Operation(
+        method="GET",
+        path=_SHOW + "/feeds",
+        handler=feeds.get_feeds,
+        summary="List the further feeds of a show.",
+        answer=FeedList,
+    ),
+    Operation(
+        method="POST",
+        path=_SHOW + "/feeds",
+        handler=feeds.post_feed,
+        summary="Make a further feed; a private one may be given a name.",
+        json=GivenFeed,
+        answer=FeedAnswer,
+        status=201,
+    ),
+    Operation(
+        method="GET",
+        path=_FEED,
+        handler=feeds.get_one_feed,
+        summary="Read a further feed.",
+        answer=FeedAnswer,
+    ),
+    Operation(
+        method="PUT",
+        path=_FEED,
+        handler=feeds.put_one_feed,
+        summary="Make a further feed, or change it as a whole.",
+        json=GivenFeed,
+        answer=FeedAnswer,
+    ),
+    Operation(
+        method="DELETE",
+        path=_FEED,
+        handler=feeds.remove_one_feed,
+        summary="Take a further feed away; its address answers 410.",
         status=204,
     ),
     Operation(

@@ -18,7 +18,7 @@ from podhost.catalogue import Catalogue
 from podhost.catalogue_entries import AudioTarget
 from podhost.downloads import RequestSpool
 from podhost.errors import Unavailable
-from podhost.feed_formats import ENDINGS, split_path
+from podhost.feed_formats import names_feed, split_path
 from podhost.instance import Instance
 from podhost.loading import Loading
 from podhost.ready_answers import Answer
@@ -110,7 +110,7 @@ class Delivery:
         """The answer to what is not in memory; None when it was sent already, in pieces."""
         if request.path.startswith("/audio/"):
             return await self._audio(request)
-        if request.path.endswith(ENDINGS):
+        if names_feed(request.path):
             return await self._feed(request)
         return await self._side_file(request)
 

@@ -24,7 +24,7 @@ from podhost.downloads import (
     range_text,
     user_agent_text,
 )
-from podhost.feed_formats import ENDINGS, RSS, FeedFormat, split_path
+from podhost.feed_formats import JSON, FeedFormat, names_feed, split_path
 from podhost.instance import Instance
 from podhost.ready_answers import Answer, HeaderBlock, Headers
 from podhost.web.responses import (
@@ -83,7 +83,7 @@ class Immediate:
             return self.feed(request, feed)
         if path.startswith("/audio/"):
             return self._audio(request)
-        if path.endswith(ENDINGS):
+        if names_feed(path):
             return self._feed_elsewhere(request)
         return self._side_file(request)
 
@@ -94,7 +94,7 @@ class Immediate:
         feed.was_used = True
         headers = request.headers
         # Browsers alone say that an answer will be looked at (Fetch Metadata, W3C).
-        if headers.get(b"sec-fetch-dest") == b"document" and feed.format is RSS:
+        if headers.get(b"sec-fetch-dest") == b"document" and feed.format is not JSON:
             answer = self._page(request)
             self.note_feed(request, feed.show_id, answer)
             return answer
@@ -138,10 +138,13 @@ class Immediate:
         show = self._catalogue.find_show(named[0]) if named is not None else None
         if named is None or show is None:
             return NOT_FOUND
+        path = named[1].file_name
         if (new_address := show.new_address(named[1])) is not None:
             answer = _sent_to(new_address)
-        elif show.is_deleted:
+        elif show.is_deleted or path in show.gone:
             answer = GONE
+        elif named[1].is_further and path not in show.further:
+            return NOT_FOUND
         elif named[0] != show.slug:
             answer = self._moved(show, named[1])
         else:
@@ -312,11 +315,7 @@ def _sent_to(url: str) -> Answer:
 
 def is_ours(path: str) -> bool:
     """Whether a path belongs to podcast apps; feeds in memory do, wherever they are."""
-    return (
-        path.startswith(_PREFIXES)
-        or (path.endswith(ENDINGS) and path.count("/") == 2)
-        or path == OPML_PATH
-    )
+    return path.startswith(_PREFIXES) or names_feed(path) or path == OPML_PATH
 
 
 def may_be_id(text: str) -> bool:

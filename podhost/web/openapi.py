@@ -163,6 +163,7 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
         "episode": "The episode's id or slug; a slug that it once had will do.",
         "live": "The live stream's guid.",
         "import": "The import's id.",
+        "feed": "The name of the further feed.",
     }
     return [
         {

@@ -54,6 +54,7 @@ RECIPIENT = {"type": "node", "address": "02d5", "split": 1}
 MONEY = {"type": "lightning", "method": "keysend", "recipients": [RECIPIENT]}
 SRI = "sha256-" + "A" * 43 + "="
 SOURCES = [{"uri": URL}]
+SECRET = "2f1c7a90e4b35d6848fa"
 
 # Name, what is given, what is kept.
 TAKEN: list[tuple[str, Any, Any]] = [
@@ -156,6 +157,16 @@ TAKEN: list[tuple[str, Any, Any]] = [
         ],
     ),
     ("content_links", [{"href": URL, "text": "Watch"}], [{"href": URL, "text": "Watch"}]),
+    ("labels", [" Live  Show", ""], ["live show"]),
+    ("feed_page_size", 50, 50),
+    ("feed_page_size", 0, None),
+    ("slim_after", 1, 1),
+    (
+        "feeds",
+        [{"name": "Season-2", "seasons": ["2"], "labels": ["Live"], "media": "Audio"}],
+        [{"name": "season-2", "seasons": [2], "labels": ["live"], "media": "audio"}],
+    ),
+    ("feeds", [{"name": SECRET, "early_hours": 24}], [{"name": SECRET, "early_hours": 24}]),
 ]
 
 # Name, what is given, where it is wrong, a word of the sentence.
@@ -317,6 +328,18 @@ REFUSED: list[tuple[str, Any, str, str]] = [
         "itunes:author",
     ),
     ("content_links", [{"href": URL, "text": " "}], "[0].text", "empty"),
+    ("labels", ["x" * 65], "[0]", "64"),
+    ("feed_page_size", 4, "", "from 5"),
+    ("slim_after", -1, "", "from 1"),
+    ("feeds", [{"name": "season 2", "seasons": [2]}], "[0].name", "letters"),
+    ("feeds", [{"name": "x" * 65, "seasons": [2]}], "[0].name", "64"),
+    ("feeds", [{"name": "all"}], "[0]", "choose"),
+    ("feeds", [{"name": "patrons", "early_hours": 24}], "[0].name", "guesses"),
+    ("feeds", [{"name": "a" * 20, "private": True}], "[0].name", "guesses"),
+    ("feeds", [{"name": "a", "delay_hours": 1, "early_hours": 1}], "[0].early_hours", "beside"),
+    ("feeds", [{"name": "a", "newest": 1}, {"name": "A", "newest": 2}], "", "same name"),
+    ("feeds", [{"name": f"f{n}", "newest": 1} for n in range(51)], "", "50"),
+    ("feeds", [{"name": "a", "types": ["extra"]}], "[0].types[0]", "bonus"),
 ]
 
 

@@ -246,7 +246,7 @@ def test_an_hour_that_the_clocks_skip_or_repeat_has_a_time():
         ("draft", "status: draft"),
         ("description", "the text below"),
         ("image", "“artwork”"),
-        ("tags", "leave it out"),
+        ("tags", "labels"),
         ("zzz", "the keys are title, date"),
     ],
 )

@@ -1533,3 +1533,67 @@ def read_new_feeds(instance: Instance) -> None:
     with Fetcher(user_agent="podhost tests") as fetcher:
         while run_next_move(instance, fetcher, owner="alice"):
             pass
+
+
+FEEDS = f"{SHOWS}/tide-tables/feeds"
+
+
+def test_a_further_feed_is_made_changed_told_and_taken_away(
+    instance: Instance, alice: Program, show: dict[str, Any], mp3: Path
+) -> None:
+    make_episode(alice, mp3, season="2", publish="true")
+    assert alice.get(FEEDS).json() == {"feeds": []}
+    made = alice.post(FEEDS, json={"name": "season-2", "seasons": [2]})
+    assert made.status_code == 201, made.text
+    assert made.headers["location"] == f"https://pod.example{FEEDS}/season-2"
+    told = made.json()
+    assert told["url"] == "https://pod.example/tide-tables/feeds/season-2.xml"
+    assert told["last_modified"] is None and told["podcast_guid"] != show["podcast_guid"]
+    feed_of(instance)
+    read = alice.get(f"{FEEDS}/season-2").json()
+    assert read == told | {"last_modified": read["last_modified"]} and read["last_modified"]
+    changed = alice.put(f"{FEEDS}/season-2", json={"types": ["full"], "title": "Two", "url": "x"})
+    assert changed.status_code == 200 and changed.json()["seasons"] == []
+    assert "url" in changed.json()["warnings"][0]
+    given = {"name": "season-2", "title": "Two", "types": ["full"]}
+    assert alice.get(f"{SHOWS}/tide-tables").json()["feeds"] == [given]
+    assert alice.delete(f"{FEEDS}/season-2").status_code == 204
+    assert alice.delete(f"{FEEDS}/season-2").status_code == 404
+    assert alice.get(f"{FEEDS}/season-2").status_code == 404
+
+
+def test_a_private_feed_gets_a_name_that_nobody_guesses(
+    alice: Program, show: dict[str, Any]
+) -> None:
+    names = {alice.post(FEEDS, json={"early_hours": 24}).json()["name"] for _ in range(2)}
+    assert len(names) == 2 and all(len(name) == 32 for name in names)
+    assert [feed["private"] for feed in alice.get(FEEDS).json()["feeds"]] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "given", "status", "field"),
+    [
+        ("POST", FEEDS, {"seasons": [2]}, 422, "name"),
+        ("POST", FEEDS, {"name": "new", "newest": 3}, 409, "name"),
+        ("POST", FEEDS, {"name": "two", "seasons": [0]}, 422, "seasons[0]"),
+        ("PUT", f"{FEEDS}/new", {"private": True}, 422, "name"),
+        ("PUT", f"{FEEDS}/new", {"name": "newest", "newest": 1}, 409, "name"),
+        ("PUT", f"{FEEDS}/a%20b", {"newest": 1}, 422, "name"),
+        ("PUT", f"{FEEDS}/new", {"newest": "many"}, 422, "newest"),
+    ],
+)
+def test_a_wrong_further_feed_is_refused(
+    alice: Program,
+    show: dict[str, Any],
+    method: str,
+    path: str,
+    given: dict[str, Any],
+    status: int,
+    field: str,
+) -> None:
+    assert alice.put(f"{FEEDS}/new", json={"newest": 2}).status_code == 200
+    before = alice.get(FEEDS).json()
+    refused = alice.send(method, path, json=given)
+    assert refused.status_code == status, refused.text
+    assert list(refused.json()["error"]["fields"]) == [field]
+    assert alice.get(FEEDS).json() == before
