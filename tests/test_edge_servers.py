@@ -163,8 +163,8 @@ def whole_nginx(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def files(host: Host, mp3: Path) -> list[str]:
-    """The paths of a feed in both formats, and of all that it names but audio."""
-    feed = host.make_show()
+    """The paths of a feed in both formats, of a further one, and of all that it names but audio."""
+    feed = host.make_show(feeds=[{"name": "season-1_full", "types": ["full"]}])
     slug = feed.split("/")[1]
     with mp3.open("rb") as audio:
         made = host.api.post(
@@ -184,10 +184,13 @@ def files(host: Host, mp3: Path) -> list[str]:
     )
     assert {url.split("/")[1] for url in urls} == {"artwork", "chapters", "transcripts"}
     json_feed = f"/{slug}/feed.json"
-    paths = [feed, json_feed, *sorted(set(urls))]
+    further = f"/{slug}/feeds/season-1_full.xml"
+    paths = [feed, json_feed, further, *sorted(set(urls))]
     host.wait(lambda: all(host.file(path).exists() for path in paths))
     host.wait(lambda: edge_bytes(host, json_feed) == host.get(json_feed).content != b"")
-    host.wait(lambda: made.json()["id"].encode() in edge_bytes(host, json_feed))
+    for path in (json_feed, further):
+        host.wait(lambda path=path: made.json()["id"].encode() in edge_bytes(host, path))  # type: ignore[misc]
+    host.wait(lambda: edge_bytes(host, further) == host.get(further).content)
     return paths
 
 

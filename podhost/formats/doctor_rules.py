@@ -164,6 +164,12 @@ DOCUMENT_RULES: dict[str, Rule] = {
         "The feed says that it is complete (fh:complete) and that it has more pages.",
         "Say one of the two.",
     ),
+    "paging-older": Rule(
+        "hint",
+        "Apple",
+        "The feed has older pages; Apple, Spotify and most apps read this one only.",
+        "Have all episodes in one document, unless it is too large for apps.",
+    ),
     "paging-prev": Rule(
         "hint", "RFC 5005", 'A link has rel="prev".', 'RFC 5005 spells it "previous".'
     ),

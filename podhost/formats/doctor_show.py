@@ -201,6 +201,8 @@ def _examine_links(view: View, report: Report) -> None:
     kind = own[0].get("type") if own else None
     if own and kind not in (None, "application/rss+xml"):
         report.add("self-type", view.place, kind)
+    if "next" in by_rel:
+        report.add("paging-older", view.place)
     if "prev" in by_rel:
         report.add("paging-prev", view.place)
     if _PAGING & by_rel.keys() and view.first("fh:complete") is not None:

@@ -32,7 +32,6 @@ SHOW = """<?xml version="1.0" encoding="UTF-8"?>
 <description>Harbour talk.</description>
 <language>en-gb</language>
 <atom:link rel="self" type="application/rss+xml" href="https://pod.example/tide/feed.xml"/>
-<atom:link rel="next" href="https://pod.example/tide/feed.xml?page=2"/>
 <pubDate>Tue, 05 Mar 2024 09:05:00 GMT</pubDate>
 <generator>podhost/1.0</generator>
 <ttl>60</ttl>
@@ -115,6 +114,7 @@ SECOND = """<item><title>High water</title><guid isPermaLink="false">b</guid>
 END = "</channel></rss>\n"
 CLEAN = SHOW + ITEM + SECOND + END
 LONG = "x" * 256
+PAGE = '<atom:link rel="{}" href="https://pod.example/tide/feed/2.xml"/>'
 
 ENCLOSURE = ITEM[ITEM.index("<enclosure") : ITEM.index("<itunes:duration")]
 
@@ -140,8 +140,9 @@ BREAKING: list[tuple[str, str, str]] = [
     (ITEM + SECOND, SECOND + ITEM, "episodes-order"),
     (END, "<category>Arts</category>" + END, "tags-after-items"),
     (">podcast</podcast:medium", ">podcastL</podcast:medium", "list-with-items"),
-    ("<ttl>", "<fh:complete/><ttl>", "paging-and-complete"),
-    ('rel="next"', 'rel="prev"', "paging-prev"),
+    ("<ttl>", f"<fh:complete/>{PAGE.format('previous')}<ttl>", "paging-and-complete"),
+    ("<ttl>", PAGE.format("next") + "<ttl>", "paging-older"),
+    ("<ttl>", PAGE.format("prev") + "<ttl>", "paging-prev"),
     ("<title>Tide", "<title>More</title><title>Tide", "tag-twice"),
     ("<title>Low", "<title>&lt;b>Low&lt;/b>", "text-html"),
     ("<title>Low", "<title>Low &amp;amp; high", "text-escaped-twice"),
