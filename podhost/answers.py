@@ -214,13 +214,14 @@ class ShowList(msgspec.Struct, kw_only=True):
 class HubAnswer(msgspec.Struct, kw_only=True):
     """Somebody who is told of changes, and what is known there.
 
-    `kind` is websub, podping or podcast_index. `status` is none (nothing was to be told yet),
-    waiting, told, failing (it is tried again) or given_up (until the feed changes); `last_status`
-    is the HTTP status of its last answer.
+    `kind` is websub, podping or podcast_index, `feed` the end of the feed's path. `status` is none
+    (nothing was to be told yet), waiting, told, failing (it is tried again) or given_up (until the
+    feed changes); `last_status` is the HTTP status of its last answer.
     """
 
     url: str
     kind: str
+    feed: str
     status: str
     last_sent_at: datetime | None
     tried_at: datetime | None

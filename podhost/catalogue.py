@@ -132,7 +132,9 @@ class Catalogue:
         snapshot = session.get(format_.table, format_.key(show_id))
         if snapshot is None or getattr(snapshot, "gone_at", None) is not None:
             return None
-        links = self._links(path, format_)
+        # Nobody is told of feeds that are for some alone.
+        has_hubs = format_.has_hubs and not getattr(snapshot, "is_private", False)
+        links = self._links(path, has_hubs=has_hubs)
         return Feed(snapshot, format_, path, links, self._instance.now())
 
     def _keep_feed(self, feed: Feed) -> None:
@@ -191,9 +193,9 @@ class Catalogue:
                     return found
         return found
 
-    def _links(self, path: str, format_: FeedFormat) -> bytes:
+    def _links(self, path: str, *, has_hubs: bool) -> bytes:
         links = [(self._instance.base_url + path, "self")]
-        if format_.has_hubs:
+        if has_hubs:
             links += [(hub, "hub") for hub in self._instance.settings.hubs]
         return ", ".join(f'<{quote(url, safe=_SAFE)}>; rel="{name}"' for url, name in links).encode(
             "ascii"

@@ -49,7 +49,8 @@ _LONGEST_PATH = 100
 
 def further(path: str) -> FeedFormat:
     """What lies at this path below the show's slug."""
-    return FeedFormat(path, RSS.content_type, FeedSnapshot)
+    is_page = path.count("/") > 1 or not path.startswith("feeds/")
+    return FeedFormat(path, RSS.content_type, FeedSnapshot, has_hubs=not is_page)
 
 
 def split_path(path: str) -> tuple[str, FeedFormat] | None:

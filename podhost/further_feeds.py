@@ -132,15 +132,16 @@ def store_further(
     show_version: int,
     site: Site,
     now: datetime,
-) -> None:
+) -> list[str]:
     """Keep what was rendered of this version of the show, unless a newer one is stored already.
 
-    The audio of an episode may be had from the moment on at which an early feed names it. The
-    show's row must be locked by the caller.
+    Returns the paths of the feeds that have new bytes and are for everybody. The audio of an
+    episode may be had from the moment on at which an early feed names it. The show's row must be
+    locked by the caller.
     """
     held = read_held(session, show)
     if held.state is not None and held.state.show_version > show_version:
-        return
+        return []
     is_other_set = bool(rendered.gone)
     for document in rendered.changed:
         row = held.snapshots.get(document.path)
@@ -164,6 +165,11 @@ def store_further(
     if is_other_set:
         # Who serves knows by heart which documents a show has.
         record_change(session, "show", show.id, now=now)
+    return [
+        document.path
+        for document in rendered.changed
+        if further(document.path).has_hubs and not document.is_private
+    ]
 
 
 def _keep_state(

@@ -8,25 +8,27 @@ twice tells it once.
 import hashlib
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy import and_, delete, or_, select
 from sqlalchemy.orm import Session
 
 from podhost.answers import HubAnswer
 from podhost.config import Settings
 from podhost.errors import Forbidden, Invalid, Unavailable
+from podhost.feed_formats import RSS, further
 from podhost.feeds import Site
 from podhost.fetching import Fetched, Fetcher, asked_pause
 from podhost.instance import Instance
 from podhost.jobs import GiveUp, TryLater, enqueue
 from podhost.live import list_live_items
-from podhost.models import HubState, Job, Show, Snapshot
-from podhost.shows import feed_path, is_public, lock_show
+from podhost.models import FeedSnapshot, HubState, Job, Rendered, Show, Snapshot
+from podhost.shows import is_public, lock_show
 from podhost.silence import Silence
 
 TELL_HUB = "tell_hub"
@@ -54,14 +56,23 @@ _silences_lock = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """Somebody who wants to be told; `kind` says how: websub, podping or podcast_index."""
+    """Somebody who wants to be told; `kind` says how: websub, podping or podcast_index.
+
+    `feed` is which of a show's feeds it is told of: the end of its path.
+    """
 
     kind: str
     url: str
+    feed: str = RSS.file_name
+
+    @property
+    def name(self) -> str:
+        """Under which its state is kept: its address has no spaces."""
+        return self.url if self.feed == RSS.file_name else f"{self.url} {self.feed}"
 
     def job_key(self, show_id: str) -> str:
         """The key of the job that tells it of this show; addresses are too long for one."""
-        return f"{show_id} {hashlib.sha256(self.url.encode()).hexdigest()[:32]}"
+        return f"{show_id} {hashlib.sha256(self.name.encode()).hexdigest()[:32]}"
 
 
 class _News(NamedTuple):
@@ -103,6 +114,20 @@ def list_hubs(settings: Settings, base_url: str) -> tuple[Hub, ...]:
     return tuple({hub.url: hub for hub in hubs}.values())
 
 
+def of_feed(hubs: Sequence[Hub], feed: str) -> tuple[Hub, ...]:
+    """Those of them that are told of a further feed. Directories know a show by its own feed."""
+    return tuple(replace(hub, feed=feed) for hub in hubs if hub.kind == WEBSUB)
+
+
+def _named(hubs: Sequence[Hub], name: str) -> Hub | None:
+    """The hub whose state is kept under this name; None for one that is in the settings no more."""
+    url, _, feed = name.partition(" ")
+    found = next((hub for hub in hubs if hub.url == url), None)
+    if found is None or not feed:
+        return found
+    return replace(found, feed=feed) if found.kind == WEBSUB else None
+
+
 def site_of(instance: Instance) -> Site:
     """What feeds say that is not in the rows."""
     told = list_hubs(instance.settings, instance.base_url)
@@ -118,9 +143,9 @@ def announce(session: Session, show: Show, hubs: Sequence[Hub], *, now: datetime
     if show.is_blocked or show.deleted_at is not None:
         return
     for hub in hubs:
-        state = session.get(HubState, (show.id, hub.url))
+        state = session.get(HubState, (show.id, hub.name))
         if state is None:
-            session.add(HubState(show_id=show.id, hub=hub.url, waits_since=now))
+            session.add(HubState(show_id=show.id, hub=hub.name, waits_since=now))
         elif state.waits_since is None:
             state.waits_since = now
         # Who waits for a live stream to begin waits for no burst to end.
@@ -157,8 +182,7 @@ def enqueue_missed(instance: Instance) -> int:
                 Show.is_blocked.is_(False),
             )
         )
-        by_url = {hub.url: hub for hub in hubs}
-        keys = {by_url[url].job_key(show_id) for show_id, url in waiting if url in by_url}
+        keys = {hub.job_key(show_id) for show_id, name in waiting if (hub := _named(hubs, name))}
     for key in sorted(keys - known):
         with instance.database.write() as session:
             enqueue(session, TELL_HUB, key, now=now, run_at=now)
@@ -168,16 +192,18 @@ def enqueue_missed(instance: Instance) -> int:
 def _forget_failures_of_others(instance: Instance, hubs: Sequence[Hub]) -> None:
     with instance.database.read() as session:
         failed = session.scalars(select(Job).where(Job.kind == TELL_HUB, Job.status == "failed"))
-        others = {job.id for job in failed if _hub_of(job.key, hubs) is None}
+        others = {job.id for job in failed if _hub_of(session, job.key, hubs) is None}
     if others:
         with instance.database.write() as session:
             session.execute(delete(Job).where(Job.id.in_(others), Job.status == "failed"))
 
 
-def _hub_of(key: str, hubs: Sequence[Hub]) -> Hub | None:
-    """The hub that the job of this key tells."""
+def _hub_of(session: Session, key: str, hubs: Sequence[Hub]) -> Hub | None:
+    """The hub that the job of this key tells; None when it is told no longer."""
     show_id = key.partition(" ")[0]
-    return next((hub for hub in hubs if hub.job_key(show_id) == key), None)
+    names = session.scalars(select(HubState.hub).where(HubState.show_id == show_id))
+    known = [*hubs, *(hub for name in names if (hub := _named(hubs, name)))]
+    return next((hub for hub in known if hub.job_key(show_id) == key), None)
 
 
 def tell_hub(instance: Instance, key: str, fetcher: Fetcher) -> None:
@@ -188,13 +214,17 @@ def tell_hub(instance: Instance, key: str, fetcher: Fetcher) -> None:
     Raises TryLater, GiveUp or Unavailable with a sentence when the hub could not be told.
     """
     show_id = key.partition(" ")[0]
-    hub = _hub_of(key, list_hubs(instance.settings, instance.base_url))
-    if hub is None:
-        return
+    hubs = list_hubs(instance.settings, instance.base_url)
     now = instance.now()
     with instance.database.read() as session:
+        hub = _hub_of(session, key, hubs)
+        if hub is None:
+            return
         news = _find_news(session, show_id, hub, instance.base_url, now)
+        is_there = _find_snapshot(session, show_id, hub) is not None
     if news is None:
+        if not is_there:
+            _forget(instance, show_id, hub)
         return
     if news.due_at > now:
         with instance.database.write() as session:
@@ -218,8 +248,8 @@ def tell_hub(instance: Instance, key: str, fetcher: Fetcher) -> None:
 def _find_news(
     session: Session, show_id: str, hub: Hub, base_url: str, now: datetime
 ) -> _News | None:
-    show, snapshot = session.get(Show, show_id), session.get(Snapshot, show_id)
-    state = session.get(HubState, (show_id, hub.url))
+    show, snapshot = session.get(Show, show_id), _find_snapshot(session, show_id, hub)
+    state = session.get(HubState, (show_id, hub.name))
     if show is None or snapshot is None or state is None:
         return None
     if show.deleted_at is not None or show.is_blocked:
@@ -228,7 +258,7 @@ def _find_news(
     if state.snapshot_version == snapshot.version and why.reason == UPDATE:
         return None
     due_at = _due_at(state, snapshot, why, now)
-    return _News(base_url + feed_path(show), show.medium, snapshot.version, due_at, why)
+    return _News(f"{base_url}/{show.slug}/{hub.feed}", show.medium, snapshot.version, due_at, why)
 
 
 def _why(session: Session, show: Show, hub: Hub) -> _Why:
@@ -244,7 +274,25 @@ def _why(session: Session, show: Show, hub: Hub) -> _Why:
     return _Why(LIVE_END if known - live else UPDATE, sorted(live))
 
 
-def _due_at(state: HubState, snapshot: Snapshot, why: _Why, now: datetime) -> datetime:
+def _find_snapshot(session: Session, show_id: str, hub: Hub) -> Rendered | None:
+    """The feed that the hub is told of; None when it is no more, or not for everybody."""
+    if hub.feed == RSS.file_name:
+        return session.get(Snapshot, show_id)
+    document = further(hub.feed)
+    row = session.get(FeedSnapshot, document.key(show_id))
+    return row if row is not None and row.gone_at is None and not row.is_private else None
+
+
+def _forget(instance: Instance, show_id: str, hub: Hub) -> None:
+    """Nobody will ever have to be told of this feed, unless it is made anew."""
+    with instance.database.write() as session:
+        lock_show(session, show_id)
+        state = session.get(HubState, (show_id, hub.name))
+        if state is not None and _find_snapshot(session, show_id, hub) is None:
+            session.delete(state)
+
+
+def _due_at(state: HubState, snapshot: Rendered, why: _Why, now: datetime) -> datetime:
     """When the burst is over and the hub may be asked. Dates that are too far ahead were written
     by a clock that has been set back since, and count for nothing."""
     # The pause after a ping is for changes; one that a hub asks for is kept.
@@ -312,10 +360,10 @@ def _judge(hub: Hub, fetched: Fetched, now: datetime) -> _Said:
 def _keep(
     session: Session, show_id: str, hub: Hub, news: _News, said: _Said, *, now: datetime
 ) -> None:
-    state = session.get(HubState, (show_id, hub.url))
+    state = session.get(HubState, (show_id, hub.name))
     if state is None:
         return
-    snapshot = session.get(Snapshot, show_id)
+    snapshot = _find_snapshot(session, show_id, hub)
     has_more = snapshot is not None and snapshot.version != news.version
     more_since = snapshot.rendered_at if snapshot is not None and has_more else None
     state.tried_at, state.last_status, state.error = now, said.status, said.error or None
@@ -341,18 +389,20 @@ def _silence_of(hub: Hub) -> Silence:
 
 
 def hub_answers(session: Session, show: Show, hubs: Sequence[Hub]) -> list[HubAnswer]:
-    """What each of `hubs` knows of the show's feed."""
+    """What each of `hubs` knows of the show's feed, and then of its further ones."""
+    states = {
+        state.hub: state
+        for state in session.scalars(select(HubState).where(HubState.show_id == show.id))
+    }
+    further_names = sorted(name for name in states if " " in name)
+    hubs = [*hubs, *(hub for name in further_names if (hub := _named(hubs, name)))]
     keys = [hub.job_key(show.id) for hub in hubs]
     jobs: dict[str, dict[str, str | None]] = {key: {} for key in keys}
     named = select(Job.key, Job.status, Job.error)
     for key, status, error in session.execute(named.where(Job.kind == TELL_HUB, Job.key.in_(keys))):
         jobs[key][status] = error
-    states = {
-        state.hub: state
-        for state in session.scalars(select(HubState).where(HubState.show_id == show.id))
-    }
     return [
-        _answer(hub, states.get(hub.url) or HubState(), jobs[hub.job_key(show.id)]) for hub in hubs
+        _answer(hub, states.get(hub.name) or HubState(), jobs[hub.job_key(show.id)]) for hub in hubs
     ]
 
 
@@ -370,6 +420,7 @@ def _answer(hub: Hub, state: HubState, jobs: Mapping[str, str | None]) -> HubAns
     return HubAnswer(
         url=hub.url,
         kind=hub.kind,
+        feed=hub.feed,
         status=status,
         last_sent_at=state.last_sent_at,
         last_status=state.last_status,
@@ -385,19 +436,24 @@ def hub_problems(session: Session, show: Show, hubs: Sequence[Hub]) -> list[str]
     if show.is_blocked:
         return []
     return [
-        f"Feed of {show.slug!r}: a hub was not told of the last change. {answer.error}"
+        f"{_words(answer.feed)} of {show.slug!r}: a hub was not told of the last change. "
+        f"{answer.error}"
         for answer in hub_answers(session, show, hubs)
         if answer.status == "given_up"
     ]
 
 
+def _words(feed: str) -> str:
+    return "Feed" if feed == RSS.file_name else f"Further feed {feed!r}"
+
+
 def count_failing(session: Session, hubs: Sequence[Hub]) -> dict[str, int]:
     """Of how many shows each of `hubs` could not be told at the last try, for the metrics."""
     rows = session.execute(
-        select(HubState.hub, func.count())
+        select(HubState.hub, HubState.show_id)
         .join(Show, Show.id == HubState.show_id)
         .where(HubState.error.is_not(None), Show.deleted_at.is_(None), Show.is_blocked.is_(False))
-        .group_by(HubState.hub)
     )
-    counts = {url: count for url, count in rows}
-    return {hub.url: counts.get(hub.url, 0) for hub in hubs}
+    failing = {(name.partition(" ")[0], show_id) for name, show_id in rows}
+    counts = Counter(url for url, _ in failing)
+    return {hub.url: counts[hub.url] for hub in hubs}

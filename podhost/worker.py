@@ -110,9 +110,12 @@ def _render_further(
         lock_show(session, show_id)
         show = session.get_one(Show, show_id)
         now = instance.now()
-        further_feeds.store_further(
+        new_paths = further_feeds.store_further(
             session, show, rendered, show_version=version, site=site, now=now
         )
+        told = hubs.list_hubs(instance.settings, instance.base_url)
+        for path in new_paths:
+            hubs.announce(session, show, hubs.of_feed(told, path), now=now)
 
 
 def _ensure_artwork(instance: Instance, show_id: str) -> None:

@@ -10,13 +10,16 @@ from sqlalchemy import delete
 
 from podhost import hubs
 from podhost.app import create_app
+from podhost.catalogue import Catalogue
 from podhost.checks import check_instance
 from podhost.config import read_settings
+from podhost.feed_formats import further
+from podhost.feeds import snapshot_body
 from podhost.fetching import instance_fetcher
 from podhost.hubs import Hub, hub_answers, list_hubs
 from podhost.instance import Instance, open_instance
 from podhost.jobs import LEASE, MAX_ATTEMPTS, claim, list_failed
-from podhost.models import Job, Show
+from podhost.models import FeedSnapshot, Job, Show
 from podhost.shows import ShowInput, change_show, delete_show, get_show
 from podhost.worker import run_due_jobs, run_next_ping, run_sweep, run_worker
 from tests.asgi_client import Client
@@ -77,6 +80,13 @@ def edit(instance: Instance, text: str, slug: str = "tide-tables") -> None:
     run_due_jobs(instance)
 
 
+def set_feeds(instance: Instance, *feeds: dict[str, object]) -> None:
+    with instance.database.write() as session:
+        show = get_show(session, "tide-tables", lock=True)
+        change_show(session, show, ShowInput(feeds=feeds), now=instance.now())  # type: ignore[arg-type]
+    run_due_jobs(instance)
+
+
 def tell(instance: Instance, clock: FrozenClock, **time: float) -> int:
     """Let time pass and tell everybody who is to be told then; how many jobs that took."""
     clock.advance(**time)
@@ -116,6 +126,44 @@ def test_every_hub_is_told_once_that_the_feed_has_new_bytes(
         assert ping.values == {"hub.mode": "publish", "hub.url": FEED}
         assert ping.headers["content-type"] == "application/x-www-form-urlencoded"
     assert answers(telling) == [("one", "told", 1), ("two", "told", 1)]
+
+
+def test_a_further_feed_is_told_under_its_own_address(
+    telling: Instance, hub: LocalHub, clock: FrozenClock
+) -> None:
+    rendered_show(telling)
+    tell(telling, clock, hours=1)
+    del hub.pings[:]
+    public, private = "feeds/newest.xml", "2f1c7a90e4b35d6848fa"
+    set_feeds(telling, {"name": "newest", "newest": 1}, {"name": private, "private": True})
+    tell(telling, clock, hours=1)
+    address = "https://pod.example/tide-tables/feeds/newest.xml"
+    assert [(ping.path, ping.values["hub.url"]) for ping in hub.pings] == [
+        ("/one", address),
+        ("/two", address),
+    ]
+    assert answers(telling)[2:] == [("one", "told", 1), ("two", "told", 1)]
+    document, hidden = further(public), further(f"feeds/{private}.xml")
+    with telling.database.read() as session:
+        show = get_show(session, "tide-tables")
+        known = [
+            snapshot_body(session.get_one(FeedSnapshot, one.key(show.id)))
+            for one in (document, hidden)
+        ]
+    assert [body.count(b'rel="hub"') for body in known] == [2, 0]
+    host = Catalogue(telling)
+    host.catch_up()
+    entry = host.find_show("tide-tables")
+    assert entry is not None
+    links = [host.load_feed(entry, one).links.count(b'rel="hub"') for one in (document, hidden)]  # type: ignore[union-attr]
+    assert links == [2, 0]
+    # A change of which the hubs cannot be told any more, because the feed is gone.
+    edit(telling, "Another word.")
+    set_feeds(telling)
+    del hub.pings[:]
+    tell(telling, clock, hours=1)
+    assert {ping.values["hub.url"] for ping in hub.pings} == {FEED}
+    assert len(answers(telling)) == 2 and run_sweep(telling) == 0
 
 
 @on_sqlite

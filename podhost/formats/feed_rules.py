@@ -133,7 +133,7 @@ def _shift(rule: FurtherFeed) -> timedelta:
 
 
 def _further_show(show: FeedShow, rule: FurtherFeed) -> FeedShow:
-    """What is said of the show in a further feed. Hubs are told of the show's own feed alone, and
+    """What is said of the show in a further feed. Directories know the show by its own feed, and
     that is the one whose new address the show's is."""
     word = "early" if rule.early_hours else "private" if rule.private else rule.name
     return replace(
@@ -142,7 +142,7 @@ def _further_show(show: FeedShow, rule: FurtherFeed) -> FeedShow:
         description=rule.description or show.description,
         feed_url=_base(show) + further_path(rule.name),
         podcast_guid=rule.podcast_guid or further_guid(show.podcast_guid, rule.name),
-        hub_urls=(),
+        hub_urls=() if rule.is_private else show.hub_urls,
         uses_podping=False,
         new_feed_url=None,
         is_blocked=show.is_blocked or rule.is_private,
