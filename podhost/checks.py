@@ -16,7 +16,7 @@ from podhost.audio import enclosure_url
 from podhost.errors import NotFound, PodhostError
 from podhost.feeds import find_snapshot, published_episodes, snapshot_body
 from podhost.formats.feed_words import NAMESPACES
-from podhost.further_feeds import further_problems
+from podhost.further_feeds import further_problems, older_pages
 from podhost.hubs import TELL_HUB, hub_problems, list_hubs
 from podhost.instance import Instance
 from podhost.jobs import list_failed
@@ -93,6 +93,7 @@ def _feed_problems(instance: Instance, show: Show) -> Iterator[str]:
         snapshot = find_snapshot(session, show)
         episodes = published_episodes(session, show)
         current = session.get_one(Show, show.id).version
+        pages = older_pages(session, show)
     if snapshot is None or snapshot.show_version < current:
         yield f"{where} it has not been rendered since the last change; is a worker running?"
         return
@@ -100,12 +101,15 @@ def _feed_problems(instance: Instance, show: Show) -> Iterator[str]:
     if hashlib.sha256(body).hexdigest() != snapshot.sha256:
         yield f"{where} the stored bytes are damaged; change the show to have it rendered anew."
         return
+    items: dict[str | None, Any] = {}
     try:
-        channel = etree.fromstring(body, etree.XMLParser(resolve_entities=False, huge_tree=True))[0]
+        for document in (body, *pages):
+            parser = etree.XMLParser(resolve_entities=False, huge_tree=True)
+            channel = etree.fromstring(document, parser)[0]
+            items |= {item.findtext("guid"): item for item in channel.iter("item")}
     except (etree.XMLSyntaxError, IndexError) as error:
         yield f"{where} it is not well-formed: {error}."
         return
-    items = {item.findtext("guid"): item for item in channel.iter("item")}
     for episode in episodes:
         item = items.pop(episode.guid, None)
         if item is None:

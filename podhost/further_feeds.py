@@ -27,6 +27,7 @@ from podhost.feeds import (
     snapshot_body,
 )
 from podhost.formats.feed_rules import (
+    PAGES,
     FeedDocument,
     further_documents,
     further_guid,
@@ -223,6 +224,13 @@ def stale_show_ids(
         .outerjoin(FurtherFeeds, FurtherFeeds.show_id == Show.id)
         .where(Show.deleted_at.is_(None), or_(*is_stale))
     ).all()
+
+
+def older_pages(session: Session, show: Show) -> list[bytes]:
+    """The older pages of the show's own feed, as far as their bytes are whole."""
+    snapshots = read_held(session, show).snapshots.items()
+    pages = [row for path, row in snapshots if path.startswith(PAGES) and row.gone_at is None]
+    return [snapshot_body(row) for row in pages if _is_whole(row)]
 
 
 def further_problems(session: Session, show: Show, *, now: datetime) -> Iterator[str]:

@@ -12,7 +12,7 @@ from lxml import etree
 from podhost.audio import PreparedAudio, prepare_audio_file
 from podhost.checks import check_instance
 from podhost.db import new_id
-from podhost.episodes import EpisodeInput, change_episode, get_episode
+from podhost.episodes import ChapterInput, EpisodeInput, change_episode, get_episode
 from podhost.errors import Invalid
 from podhost.feeds import find_snapshot
 from podhost.instance import Instance
@@ -86,11 +86,15 @@ def path_of(name: str, slug: str = "tide-tables") -> str:
     return f"/{slug}/feeds/{name}.xml"
 
 
-def titles(host: Host, path: str) -> list[str | None]:
+def feed_of(host: Host, path: str) -> bytes:
     settle(host)
     reply = host.get(path)
     assert reply.status == 200, reply.status
-    return [item.findtext("title") for item in etree.fromstring(reply.body).iter("item")]
+    return reply.body
+
+
+def titles(host: Host, path: str) -> list[str | None]:
+    return [item.findtext("title") for item in etree.fromstring(feed_of(host, path)).iter("item")]
 
 
 def status(host: Host, path: str) -> int:
@@ -253,6 +257,29 @@ def test_an_early_feed_has_what_is_scheduled_and_its_audio(
     assert problems(instance) == []
 
 
+@ON_ONE_ENGINE
+def test_what_an_early_feed_names_beside_audio_is_answered_too(
+    instance: Instance, show: Show, audio: Audio, clock: FrozenClock, host: Host
+) -> None:
+    set_feeds(instance, EARLY)
+    coming = instance.now() + timedelta(hours=30)
+    chapters = [ChapterInput(start_seconds=0, title="Hello")]
+    make_episode(instance, show, audio(), "Coming", at=coming, chapters=chapters)
+    path = f"/chapters/{_only_episode(instance).id}.json"
+    assert status(host, path) == 404
+    clock.advance(hours=6)
+    early = etree.fromstring(feed_of(host, path_of(SECRET)))
+    named = early.find(".//item/{*}chapters")
+    assert named is not None and named.get("url") == f"https://pod.example{path}"
+    assert status(host, path) == 200
+    assert b"pod.example/chapters" not in feed_of(host, "/tide-tables/feed.xml")
+
+
+def _only_episode(instance: Instance) -> Episode:
+    with instance.database.read() as session:
+        return session.query(Episode).one()
+
+
 def withdraw(instance: Instance, show: Show, episode: Episode) -> None:
     with instance.database.write() as session:
         row = get_episode(session, get_show(session, show.slug, lock=True), episode.id)
@@ -313,6 +340,7 @@ def test_pages_are_served_and_full_ones_stay(
     publish(1)
     assert len(titles(host, "/tide-tables/feed.xml")) == 5
     assert titles(host, "/tide-tables/feed/1.xml") == ["10", "09", "08", "07", "06"]
+    assert problems(instance) == []
     publish(5)
     settle(host)
     assert stored(instance) == {"feed/1.xml": (2, False), "feed/2.xml": (1, False)}

@@ -12,6 +12,8 @@ from podhost.formats.rss import FeedEpisode, FeedShow
 from podhost.formats.tag_values import FurtherFeed
 
 MAIN_PATH = "feed.xml"
+# Where the older pages of the show's own feed are.
+PAGES = "feed/"
 _ENDING = ".xml"
 
 
@@ -34,6 +36,12 @@ def further_guid(show_guid: str, name: str) -> str:
     """The podcast:guid of a further feed: made of the show's own, so that it stays with the show
     wherever that goes, and two feeds of a show never share one."""
     return str(uuid.uuid5(uuid.UUID(show_guid), name))
+
+
+def further_title(show_title: str, rule: FurtherFeed) -> str:
+    """What a further feed is called: never by the name of a private one."""
+    word = "early" if rule.early_hours else "private" if rule.private else rule.name
+    return rule.title or f"{show_title} ({word})"
 
 
 def main_document(show: FeedShow, episodes: Sequence[FeedEpisode]) -> FeedDocument:
@@ -135,10 +143,9 @@ def _shift(rule: FurtherFeed) -> timedelta:
 def _further_show(show: FeedShow, rule: FurtherFeed) -> FeedShow:
     """What is said of the show in a further feed. Directories know the show by its own feed, and
     that is the one whose new address the show's is."""
-    word = "early" if rule.early_hours else "private" if rule.private else rule.name
     return replace(
         show,
-        title=rule.title or f"{show.title} ({word})",
+        title=further_title(show.title, rule),
         description=rule.description or show.description,
         feed_url=_base(show) + further_path(rule.name),
         podcast_guid=rule.podcast_guid or further_guid(show.podcast_guid, rule.name),

@@ -19,9 +19,11 @@ from starlette.routing import Route
 from podhost.artwork import artwork_url
 from podhost.audio import enclosure_url
 from podhost.errors import Gone, NotFound
-from podhost.feed_formats import JSON
+from podhost.feed_formats import JSON, further
 from podhost.feeds import episode_people
 from podhost.fields import may_be_slug
+from podhost.formats.feed_rules import further_path, further_title
+from podhost.formats.feed_tags import stored_show_tags
 from podhost.formats.markdown import notes_text, truncate_html
 from podhost.formats.text import plain_line, truncate_text
 from podhost.instance import Instance
@@ -201,6 +203,10 @@ def _head(
     if not new_feed_url(show):
         json_url = escape(base_url + JSON.path(show.slug))
         feeds += _feed_link(JSON.content_type, show.title, json_url)
+        for rule in stored_show_tags(show.tags).feeds:
+            if not rule.is_private:
+                url = escape(base_url + further(further_path(rule.name)).path(show.slug))
+                feeds += _feed_link("application/rss+xml", further_title(show.title, rule), url)
     return (
         f'{described}<link rel="canonical" href="{address}">'
         f'{feeds}<meta property="og:type" content="website">'

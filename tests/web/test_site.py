@@ -85,6 +85,18 @@ def test_the_first_page_lists_the_shows_with_their_feeds(
     ]
 
 
+def test_a_page_names_further_feeds_but_no_private_one(instance: Instance, client: Client) -> None:
+    secret = "2f1c7a90e4b35d6848fa"
+    make_show(
+        instance,
+        feeds=({"name": "newest", "newest": 5}, {"name": secret, "early_hours": 1}),
+    )
+    page = read(client, "/tide-tables/")
+    assert page.links("alternate")[2:] == ["https://pod.example/tide-tables/feeds/newest.xml"]
+    assert "Tide Tables (newest)" in page.values("link", "title")
+    assert secret not in client.get("/tide-tables/").text + client.get("/").text
+
+
 def test_the_show_page_has_feed_artwork_and_players(
     instance: Instance, client: Client, mp3: Path
 ) -> None:
