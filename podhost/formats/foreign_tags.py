@@ -43,7 +43,7 @@ REPLACED = _words(
     " itunes:explicit itunes:author itunes:type itunes:category itunes:owner itunes:name"
     " itunes:email itunes:complete itunes:block itunes:new-feed-url itunes:duration itunes:episode"
     " itunes:season itunes:episodeType itunes:applepodcastsverify psc:chapters"
-    " feedburner:origEnclosureLink spotify:limit spotify:countryOfOrigin media:restriction"
+    " feedburner:origEnclosureLink"
 )
 PODCAST_TAGS = _words(
     "podcast:guid podcast:locked podcast:medium podcast:person podcast:transcript"

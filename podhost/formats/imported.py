@@ -34,10 +34,9 @@ class Oddity:
 
 @dataclass(frozen=True, slots=True)
 class ImportedTag:
-    """An optional tag with everything in it, letter by letter but for outer space.
+    """A tag of the podcast namespace with everything in it, letter by letter but for outer space.
 
-    `name` is such as "podcast:value" or "spotify:limit"; addresses inside are as they were
-    written.
+    `name` is such as "podcast:value"; addresses inside are as they were written.
     """
 
     name: str

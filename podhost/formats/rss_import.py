@@ -106,7 +106,7 @@ def _episodes(
 
 
 def _values(fields: Fields, page: str | None, feed_url: str | None) -> dict[str, Any]:
-    written = fields.text("description", "itunes:summary", "itunes:subtitle", "atom:subtitle")
+    written = fields.prose("description", "itunes:summary", "itunes:subtitle", "atom:subtitle")
     written = written[:_MAX_DESCRIPTION_CHARS]
     owner_name, mail = _owner(fields)
     locked = fields.all("podcast:locked")
@@ -199,7 +199,7 @@ def _owner(fields: Fields) -> tuple[str | None, str | None]:
         for child in owner:
             name = name_of(child) if isinstance(child.tag, str) else ""
             if name == "itunes:name":
-                names.append(one_line(text_of(child)))
+                names.append(one_line(fields.meant(text_of(child))))
             elif name == "itunes:email":
                 mails.append(text_of(child).strip())
     for text in fields.texts("managingEditor"):

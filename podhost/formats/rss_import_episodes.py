@@ -90,8 +90,8 @@ def _episode(fields: Fields, title: str, position: int, page_url: str | None) ->
     enclosures = _enclosures(fields)
     guid, is_permalink = _guid(fields, enclosures)
     notes = read_notes(
-        fields.text("content:encoded"),
-        fields.text("description", "itunes:summary", "itunes:subtitle", "atom:summary"),
+        fields.prose("content:encoded"),
+        fields.prose("description", "itunes:summary", "itunes:subtitle", "atom:summary"),
         title=title,
         base_url=url or page_url or fields.base_url,
     )
@@ -120,10 +120,11 @@ def _episode(fields: Fields, title: str, position: int, page_url: str | None) ->
         explicit=fields.flag("itunes:explicit", "googleplay:explicit"),
         episode_type=_episode_type(fields),
         season=season,
-        season_name=one_line(fields.attribute("podcast:season", "name")) or None,
+        season_name=one_line(fields.meant(fields.attribute("podcast:season", "name"))) or None,
         number=number,
         decimal_number=_decimal(fields.text("podcast:episode")),
-        number_display=one_line(fields.attribute("podcast:episode", "display")) or None,
+        number_display=one_line(fields.meant(fields.attribute("podcast:episode", "display")))
+        or None,
         suggested_season=suggested_season if season is None else None,
         suggested_number=suggested_number if number is None else None,
         author=fields.line("itunes:author", "dc:creator", "googleplay:author") or None,

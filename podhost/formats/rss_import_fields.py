@@ -7,6 +7,7 @@ from urllib.parse import quote, urljoin
 
 from podhost.formats.feed_xml import name_of, text_of
 from podhost.formats.imported import Oddity
+from podhost.formats.mojibake import meant_text
 from podhost.formats.text import (
     absolute_url,
     is_plain_url,
@@ -41,6 +42,7 @@ class Fields:
         self.place = place
         self.base_url = base_url
         self.oddities: list[Oddity] = []
+        self._was_mended = False
         self._children: dict[str, list[Any]] = {}
         for child in element:
             if name := name_of(child):
@@ -72,12 +74,24 @@ class Fields:
     def lines(self, *names: str, max_chars: int = MAX_LINE_CHARS) -> Iterator[str]:
         """The texts that are not empty as plain text."""
         for text in self.texts(*names):
-            line = one_line(text)
+            line = one_line(self.meant(text))
             if len(line) > max_chars:
                 self.note("A text is too long.", "It is cut.", line)
                 line = truncate_text(line, max_chars)
             if line:
                 yield line
+
+    def prose(self, *names: str) -> str:
+        """The first text there is, as it was meant where it was encoded twice; or ""."""
+        return self.meant(self.text(*names))
+
+    def meant(self, text: str) -> str:
+        """What people read, as it was before somebody encoded it twice; it is noted once."""
+        meant = meant_text(text)
+        if meant != text and not self._was_mended:
+            self._was_mended = True
+            self.note("Letters are broken: the text was encoded twice.", "It is mended.", text)
+        return meant
 
     def attribute(self, name: str, attribute: str) -> str:
         """The first value that is not empty of that attribute, or ""."""

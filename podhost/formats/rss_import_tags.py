@@ -39,7 +39,7 @@ _FIELDS = frozenset(
         *("license", "season", "episode"),
     )
 )
-_WHOLE = PODCAST_TAGS - _FIELDS | {"spotify:limit", "spotify:countryOfOrigin", "media:restriction"}
+_WHOLE = PODCAST_TAGS - _FIELDS
 _APPLE_PROOF = "itunes:applepodcastsverify"
 _SECONDS = re.compile(r"[0-9]{1,7}(?:\.[0-9]{1,12})?", re.ASCII)
 
@@ -119,7 +119,7 @@ def obsolete_names(fields: Fields) -> list[str]:
 
 
 def _person(fields: Fields, element: Any) -> ImportedPerson | None:
-    name = truncate_text(one_line(text_of(element)), _LABEL_CHARS)
+    name = _label(fields, text_of(element))
     if not name:
         fields.note("A person has no name.", "They are left out.")
         return None
@@ -130,6 +130,10 @@ def _person(fields: Fields, element: Any) -> ImportedPerson | None:
         url=fields.url(element.get("href", "").strip()),
         image_url=fields.url(element.get("img", "").strip()),
     )
+
+
+def _label(fields: Fields, text: str) -> str:
+    return truncate_text(one_line(fields.meant(text)), _LABEL_CHARS)
 
 
 def _transcript(fields: Fields, element: Any) -> ImportedTranscript | None:
@@ -145,7 +149,7 @@ def _transcript(fields: Fields, element: Any) -> ImportedTranscript | None:
 
 
 def _link(fields: Fields, element: Any) -> ImportedLink:
-    text = truncate_text(one_line(text_of(element)), _LABEL_CHARS)
+    text = _label(fields, text_of(element))
     return ImportedLink(fields.url(element.get("url", "").strip()), text)
 
 
@@ -154,7 +158,7 @@ def _soundbite(fields: Fields, element: Any) -> ImportedSoundbite | None:
     if not (_SECONDS.fullmatch(start) and _SECONDS.fullmatch(duration)):
         fields.note("A soundbite has no times.", "It is left out.", f"{start} {duration}")
         return None
-    title = truncate_text(one_line(text_of(element)), _LABEL_CHARS)
+    title = _label(fields, text_of(element))
     return ImportedSoundbite(round(float(start) * 1000), round(float(duration) * 1000), title)
 
 
@@ -167,7 +171,7 @@ def _chapter(fields: Fields, element: Any) -> Chapter | None:
         return None
     return Chapter(
         start_ms=start_ms,
-        title=truncate_text(one_line(element.get("title", "")), _LABEL_CHARS),
+        title=_label(fields, element.get("title", "")),
         url=meant_url(element.get("href", ""), fields.base_url),
         image_url=meant_url(element.get("image", ""), fields.base_url),
     )

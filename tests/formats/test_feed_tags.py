@@ -20,7 +20,6 @@ from podhost.formats.feed_tags import (
     stored_episode_tags,
     stored_show_tags,
 )
-from podhost.formats.feed_words import NAMESPACES
 from podhost.formats.rss import render_feed
 from podhost.formats.tag_values import NO_EPISODE_TAGS, NO_SHOW_TAGS
 from podhost.formats.text import plain_line, plain_text

@@ -460,6 +460,34 @@ def test_a_lock_is_a_lock(text: str, is_locked: bool) -> None:
     assert read(f"<podcast:locked>{text}</podcast:locked>").is_locked is is_locked
 
 
+def test_letters_that_were_encoded_twice_are_mended() -> None:
+    broken = "PÃ¥ sjÃ¸en â€“ fÃ¸r"
+    show = read(
+        f"<description>{broken}</description>",
+        f"<title>{broken}</title><guid>{broken}</guid><description>&lt;p&gt;Hei. {broken}&lt;/p&gt;"
+        f'</description><podcast:person href="https://a.example/Ã¥">Ã…se</podcast:person>'
+        f'<enclosure url="https://a.example/Ã¥.mp3"/><acme:mood>{broken}</acme:mood>',
+        "<title>«CAFÉ»</title>",
+    )
+    assert show.description == "På sjøen – før"
+    first, second = show.episodes
+    assert (first.title, second.title) == ("På sjøen – før", "«CAFÉ»")
+    assert first.notes_html == "<p>Hei. På sjøen – før</p>"
+    assert first.people[0].name == "Åse"
+    # What apps and servers compare stays as it is, letter by letter.
+    assert first.guid == broken and first.unknown_xml[0].count(broken) == 1
+    assert first.enclosure and first.enclosure.url == "https://a.example/%C3%83%C2%A5.mp3"
+    noted = [oddity for oddity in show.oddities if "encoded twice" in oddity.message]
+    assert [oddity.place.split()[0] for oddity in noted] == ["show", "episode"]
+
+
+def test_an_atom_feed_gets_a_sentence() -> None:
+    with pytest.raises(Invalid, match="This is an Atom feed, which podcast apps no longer read"):
+        read_show(
+            read_feed(b'<feed xmlns="http://www.w3.org/2005/Atom"><entry/></feed>'), feed_url=None
+        )
+
+
 # Hostile feeds.
 
 
