@@ -53,7 +53,7 @@ def begin_imports(
     Raises what stands in the way of a single feed; of a list, one that fails stops none.
     """
     source = open_source(given)
-    feeds = listed_feeds(source)
+    feeds = listed_feeds(source, fetcher)
     if feeds is None:
         return [_begin(instance, source, fetcher, is_mine=is_mine)]
     begun: list[Begun] = []

@@ -43,6 +43,10 @@ MAX_PAGES = 200
 # Feeds this large are not read twice only to see whether guids change.
 _READ_TWICE_BYTES = 5_000_000
 _CUT_FEED_GAP = 1
+_A_LIST = (
+    "This is a list of feeds (OPML), not a feed. Save it as a file whose name ends in .opml, and "
+    "give podhost the file."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +132,15 @@ def open_source(given: str) -> Source:
         raise Invalid(f"The file {shown(given)} cannot be read: {error}.") from error
 
 
-def listed_feeds(source: Source) -> list[ListedFeed] | None:
-    """The feeds of an OPML list; None when the source is something else. Raises Invalid."""
-    if source.document is not None and is_opml(source.document):
-        return read_opml(source.document)
-    return None
+def listed_feeds(
+    source: Source, fetcher: "Fetcher", *, wait: Wait = time.sleep
+) -> list[ListedFeed] | None:
+    """The feeds of an OPML list: a file, or an address that says so; None when the source is
+    something else. Raises as `plan_import`."""
+    document = source.document
+    if source.address is not None and "opml" in source.address.lower():
+        document = _read_first(source, fetcher, wait, {}).body
+    return read_opml(document) if document is not None and is_opml(document) else None
 
 
 def plan_import(
@@ -158,6 +166,8 @@ def plan_import(
     _refuse_own(source.address, base_url)
     first = _read_first(source, fetcher, wait, known.headers)
     _refuse_own(first.url, base_url)
+    if is_opml(first.body):
+        raise Invalid(_A_LIST)
     feed = read_feed(first.body, first.content_type)
     show = read_show(feed, feed_url=first.url)
     oddities = list(show.oddities)
@@ -205,7 +215,7 @@ def plan_imports(
     Raises as `plan_import` does when it is one feed, and Invalid for a list that is none.
     """
     source = open_source(given)
-    feeds = listed_feeds(source)
+    feeds = listed_feeds(source, fetcher)
 
     def plan(one: Source) -> ImportPlan:
         with database.read() as session:

@@ -172,6 +172,16 @@ def test_a_list_of_feeds_is_read_feed_by_feed(
     assert [entry.get("error") is None for entry in feeds] == [False, True]
 
 
+def test_a_list_of_feeds_is_read_from_an_address_too(
+    run: Callable[..., Result], old_host: OldHost
+) -> None:
+    old_host.feed("/one", item(1))
+    body = f'<opml><body><outline text="One" xmlUrl="{old_host.url}/one"/></body></opml>'.encode()
+    old_host.answers |= dict.fromkeys(("/mine.opml", "/export"), (200, {}, body))
+    assert "1 of 1 episode," in run(f"{old_host.url}/mine.opml", "--dry-run").stdout
+    assert "This is a list of feeds" in run(f"{old_host.url}/export", "--dry-run", status=1).stderr
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
