@@ -52,12 +52,14 @@ LARGEST_COVER_BYTES = 300_000
 # An episode does not wait for its tags longer than an outage of so long takes.
 PATIENCE = timedelta(hours=1)
 # Work that ends the worker each time is not tried again for ever.
-MOST_ATTEMPTS = 3
+MOST_ATTEMPTS = 5
 # Who edits while tags are written has them written again.
 _TRIES = 3
 _UNTAGGED = "Tags could not be written into the audio, which stays as it is: {}"
 _INTERRUPTED = "podhost was interrupted each time it tried."
 _UNFORESEEN = "something that nobody foresaw was in the way; the log of the worker says what."
+_NO_ROOM = "there was no room for temporary files."
+_EDITED = "the episode was changed at the same moment; have them written once more."
 _OUTAGE = "the storage, or the disk for temporary files, was away or full for an hour."
 
 
@@ -141,6 +143,75 @@ def tag_episode(
         _note_problem(database, episode_id, _UNFORESEEN, now=now())
         return
     raise TryLater("The episode was changed each time while its tags were written.")
+
+
+# Audio that takes the place of what is out
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedCopy:
+    """A copy with tags of audio that an episode is about to have; `problem` None: it is stored."""
+
+    wanted: _Wanted
+    prepared: PreparedAudio | None = None
+    problem: str | None = None
+
+
+def prepare_copy(
+    database: Database,
+    storage: Storage,
+    intake: Intake,
+    change: Callable[[Session], Episode],
+    *,
+    show_id: str,
+    base_url: str,
+) -> PreparedCopy | None:
+    """Store the copy with tags of audio that `change` will give to an episode which is out.
+
+    `change` is tried and taken back, to see what the tags are to say. None where there is nothing
+    to write: the show does not want it, or the audio waits for its tags unpublished. Raises what
+    `change` raises.
+    """
+    with database.read() as session:
+        show = session.get(Show, show_id)
+        if show is None or not show.write_tags:
+            return None
+    with database.write() as session:
+        episode = change(session)
+        wanted = _wanted_now(session, episode, base_url) if _is_untagged(episode) else None
+        session.rollback()
+    if wanted is None:
+        return None
+    try:
+        return PreparedCopy(wanted, _prepared(storage, intake, wanted))
+    except Invalid as error:
+        return PreparedCopy(wanted, problem=error.message)
+    except OSError:
+        return PreparedCopy(wanted, problem=_NO_ROOM)
+
+
+def add_copy(
+    session: Session, episode: Episode, copy: PreparedCopy, *, base_url: str, now: datetime
+) -> None:
+    """Make the copy the episode's audio, right after the change for which it was prepared."""
+    is_current = _wanted_now(session, episode, base_url) == copy.wanted
+    if is_current and copy.problem is None:
+        _add(session, copy.wanted, copy.prepared, now=now)
+    elif episode.audio is not None:
+        episode.audio.tagging_problem = _untagged(copy.problem or _EDITED)
+
+
+def _is_untagged(episode: Episode) -> bool:
+    audio = episode.audio
+    is_out = episode.status in ("published", "withdrawn")
+    return is_out and audio is not None and audio.tags_fingerprint is None
+
+
+def _wanted_now(session: Session, episode: Episode, base_url: str) -> _Wanted | None:
+    # As the rows have it by now, its people and chapters too.
+    session.flush()
+    session.expire(episode)
+    return _wanted(session, episode.id, base_url)
 
 
 # What is to be written
@@ -348,8 +419,12 @@ def _note_problem(database: Database, episode_id: str, why: str, *, now: datetim
         lock_show(session, episode.show_id)
         session.refresh(episode)
         if episode.audio is not None:
-            episode.audio.tagging_problem = _UNTAGGED.format(why[:1].lower() + why[1:])
+            episode.audio.tagging_problem = _untagged(why)
             record_change(session, "episode", episode_id, now=now)
+
+
+def _untagged(why: str) -> str:
+    return _UNTAGGED.format(why[:1].lower() + why[1:])
 
 
 def _job(session: Session, episode_id: str) -> Job | None:

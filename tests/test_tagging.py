@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from mutagen import id3
 from PIL import Image
+from sqlalchemy.orm import Session
 
 from podhost import checks, jobs, sweep, tagging, worker
-from podhost.artwork import add_artwork, prepare_artwork
+from podhost.artwork import add_artwork, file_sha256, prepare_artwork
 from podhost.audio import prepare_audio_file, refuse_known_audio
 from podhost.chapters import ChapterInput, list_chapters
 from podhost.commands import publish_folder
@@ -20,11 +21,12 @@ from podhost.errors import Conflict, Invalid, Unavailable
 from podhost.formats.sound import read_sound
 from podhost.formats.written_tags import WrittenTags
 from podhost.instance import Instance
+from podhost.intake import Intake
 from podhost.models import Audio, Episode, Job, Show
 from podhost.people import CreditInput
 from podhost.publishing import publish_episode
 from podhost.shows import ShowInput, change_show, get_show, set_show_artwork
-from podhost.tagging import WRITE_TAGS, request_tags, tag_episode
+from podhost.tagging import WRITE_TAGS, add_copy, prepare_copy, request_tags, tag_episode
 from tests.audio_files import lame, m4a, wav
 from tests.conftest import FrozenClock
 from tests.making import feed_body, make_episode, make_show
@@ -33,14 +35,19 @@ ON_ONE_ENGINE = pytest.mark.parametrize("environment", ["sqlite+folder"], indire
 
 
 @pytest.fixture
-def show(instance: Instance, tmp_path: Path) -> Show:
-    """A show that wants tags, with artwork of its own."""
-    made = make_show(instance, write_tags=True)
+def show(instance: Instance) -> Show:
+    """A show that wants tags, with a picture in name only."""
+    return make_show(instance, write_tags=True)
+
+
+@pytest.fixture
+def with_cover(instance: Instance, show: Show, tmp_path: Path) -> Show:
+    """The show with artwork of its own."""
     Image.new("RGB", (1400, 1400), "navy").save(tmp_path / "cover.png")
     picture = prepare_artwork(instance.storage, tmp_path / "cover.png")
     with instance.database.write() as session:
         now = instance.now()
-        locked = get_show(session, made.slug, lock=True)
+        locked = get_show(session, show.slug, lock=True)
         set_show_artwork(session, locked, add_artwork(session, picture, now=now), now=now)
         return locked
 
@@ -92,8 +99,9 @@ def tag(instance: Instance) -> None:
 
 
 def test_an_episode_is_out_with_its_tags_and_the_upload_is_kept(
-    instance: Instance, show: Show, mp3: Path, tmp_path: Path
+    instance: Instance, with_cover: Show, mp3: Path, tmp_path: Path
 ) -> None:
+    show = with_cover
     make_episode(
         instance,
         show,
@@ -146,7 +154,7 @@ def test_the_same_values_make_no_new_revision_and_others_only_on_request(
     instance: Instance, show: Show, tmp_path: Path
 ) -> None:
     audio = tmp_path / "talk.m4a"
-    audio.write_bytes(m4a())
+    audio.write_bytes(m4a(seconds=3))
     make_episode(instance, show, audio)
     work(instance)
     feed = feed_body(instance, show)
@@ -198,8 +206,13 @@ def test_publishing_the_same_folder_again_changes_nothing(
     publish_folder(instance, folder, dry_run=False, say=said.append)
     assert len(revisions(instance)) == 2
     (folder / "001-low.mp3").write_bytes(lame(11))
+    text = (folder / "001-low.md").read_text()
+    (folder / "001-low.md").write_text(text.replace("title: ", "title: Very "))
     publish_folder(instance, folder, dry_run=False, say=said.append)
-    assert current(instance).original_sha256 is None
+    newest = current(instance)
+    assert (newest.revision, newest.original_sha256) == (4, file_sha256(folder / "001-low.mp3"))
+    assert str(id3.ID3(io.BytesIO(stored(instance, newest)))["TIT2"]).startswith("Very")
+    assert said[-1].startswith("Done: 1 episode changed")
 
 
 @ON_ONE_ENGINE
@@ -316,7 +329,7 @@ def test_work_that_ends_the_worker_each_time_is_given_up(
     instance: Instance, show: Show, mp3: Path, clock: FrozenClock
 ) -> None:
     make_episode(instance, show, mp3)
-    for _ in range(3):
+    for _ in range(tagging.MOST_ATTEMPTS):
         # Claimed by a worker that dies, and its lease ends.
         with instance.database.write() as session:
             assert jobs.claim(session, kinds=(WRITE_TAGS,), owner="dead", now=instance.now())
@@ -397,6 +410,61 @@ def test_the_upload_is_not_swept_while_its_copy_is_served(
     sweep.remove_unneeded(instance.database, instance.storage, now=clock())
     assert instance.storage.find_stat(upload.storage_key) is None, "nobody has a use for it now"
     assert instance.storage.find_stat(tagged.storage_key) is None
+
+
+def put_audio(instance: Instance, path: Path) -> None:
+    """As the API and a folder do it."""
+
+    def replace(session: Session) -> Episode:
+        episode = session.query(Episode).one()
+        replace_audio(session, episode, prepared, now=instance.now())
+        return episode
+
+    base_url = instance.base_url
+    with Intake(instance.database, instance.storage) as intake:
+        prepared = intake.keep_audio(prepare_audio_file(instance.storage, path))
+        with instance.database.read() as session:
+            show_id = session.query(Show).one().id
+        copy = prepare_copy(
+            instance.database,
+            instance.storage,
+            intake,
+            replace,
+            show_id=show_id,
+            base_url=base_url,
+        )
+        with instance.database.write() as session:
+            episode = replace(session)
+            if copy is not None:
+                add_copy(session, episode, copy, base_url=base_url, now=instance.now())
+
+
+@ON_ONE_ENGINE
+def test_what_replaces_audio_that_is_out_has_its_tags_at_once(
+    instance: Instance, show: Show, mp3: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_episode(
+        instance, show, mp3, chapters=[ChapterInput(start_seconds=at, title="X") for at in (0, 9)]
+    )
+    work(instance)
+    shorter = tmp_path / "shorter.mp3"
+    shorter.write_bytes(lame(5))
+    put_audio(instance, shorter)
+    _, _, upload, tagged = revisions(instance)
+    assert upload.created_at == upload.replaced_at, "nobody was ever sent to it"
+    assert (tagged.original_id, tagged.replaced_at) == (upload.id, None)
+    written = id3.ID3(io.BytesIO(stored(instance, tagged)))
+    assert len(written.getall("CHAP")) == 1 and str(written["TIT2"]) == "Low water"
+    work(instance)
+    assert len(revisions(instance)) == 4
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise Invalid("No.")
+
+    monkeypatch.setattr(tagging, "write_tags", refuse)
+    put_audio(instance, mp3)
+    assert current(instance).sha256 == file_sha256(mp3)
+    assert current(instance).tagging_problem is not None
 
 
 @ON_ONE_ENGINE

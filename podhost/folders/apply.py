@@ -241,8 +241,10 @@ class _Applying:
             with prepared.intake:
                 written = write_episode(
                     self.database,
+                    self.storage,
                     show,
                     prepared,
+                    base_url=self.base_url,
                     now=self.now,
                     kept_date=self.addresses.changed_at,
                 )

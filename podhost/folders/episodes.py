@@ -68,6 +68,7 @@ from podhost.people import CreditInput
 from podhost.publishing import keep_withdrawn, publish_episode, withdraw_episode
 from podhost.shows import lock_show
 from podhost.storage import Storage
+from podhost.tagging import add_copy, prepare_copy
 from podhost.transcripts import PreparedTranscript, set_transcripts
 
 _DONE = {"publish": "published", "schedule": "scheduled", "withdraw": "withdrawn"}
@@ -141,9 +142,11 @@ def prepare_episode(
 
 def write_episode(
     database: Database,
+    storage: Storage,
     show: Show,
     prepared: Prepared,
     *,
+    base_url: str,
     now: Callable[[], datetime],
     kept_date: datetime | None = None,
 ) -> Written:
@@ -159,16 +162,33 @@ def write_episode(
         guid = _write_guid(show, plan, written)
     elif plan.writes == "text":
         files, guid = _write_text(database, show, prepared, now(), written)
+
+    def rehearse(session: Session) -> Episode:
+        locked = _locked(session, show)
+        return _Writing(session, locked, prepared, files, now(), Written()).write(guid)
+
+    copy = None
+    if prepared.audio is not None and not plan.is_new:
+        copy = prepare_copy(
+            database, storage, prepared.intake, rehearse, show_id=show.id, base_url=base_url
+        )
     with database.write() as session:
-        lock_show(session, show.id)
-        locked = session.get_one(Show, show.id)
-        if locked.deleted_at is not None:
-            raise Conflict(f"The show {locked.slug!r} was deleted meanwhile.")
+        locked = _locked(session, show)
         is_unchanged = plan.kept is not None and locked.changed_at == kept_date
-        _Writing(session, locked, prepared, files, now(), written).write(guid)
+        row = _Writing(session, locked, prepared, files, now(), written).write(guid)
+        if copy is not None:
+            add_copy(session, row, copy, base_url=base_url, now=now())
         if is_unchanged and kept_date is not None:
             locked.changed_at = kept_date
     return written
+
+
+def _locked(session: Session, show: Show) -> Show:
+    lock_show(session, show.id)
+    locked = session.get_one(Show, show.id)
+    if locked.deleted_at is not None:
+        raise Conflict(f"The show {locked.slug!r} was deleted meanwhile.")
+    return locked
 
 
 def _is_part(plan: EpisodePlan, name: str) -> bool:
@@ -322,7 +342,7 @@ class _Writing:
     now: datetime
     written: Written
 
-    def write(self, guid: str) -> None:
+    def write(self, guid: str) -> Episode:
         """Everything about the episode, then its status."""
         plan = self.prepared.plan
         row = self._created(guid) if plan.is_new else self._changed()
@@ -333,6 +353,7 @@ class _Writing:
         if self.prepared.audio is not None:
             self.written.notes.extend(episode_warnings(row))
         self._step(row)
+        return row
 
     def _created(self, guid: str) -> Episode:
         given = episode_input(self.files, _tags(self.prepared, None))

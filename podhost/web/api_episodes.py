@@ -42,7 +42,7 @@ from podhost.intake import Intake, delete_quietly
 from podhost.models import Episode, Show
 from podhost.publishing import delete_episode, publish_episode, withdraw_episode
 from podhost.shifting import ShiftedTranscripts, Timed, shift_episode, shift_transcripts
-from podhost.tagging import request_tags
+from podhost.tagging import add_copy, prepare_copy, request_tags
 from podhost.transcripts import PreparedTranscript, set_transcripts
 from podhost.web.api_shows import artwork_row, next_page, page, prepared_artwork, required_file
 from podhost.web.calls import Call, answer, json_answer, named
@@ -210,7 +210,10 @@ def put_audio(call: Call) -> Response:
         prepared = _prepared_audio(call, intake, given.audio_key)
         assert prepared is not None, "there is a file or a key"
         shifted = _shifted(call, intake, cuts, prepared.probe.duration_ms) if cuts else None
-        with call.instance.database.write() as session:
+        cut_off: list[str] = []
+
+        def replace(session: Session) -> Episode:
+            nonlocal cut_off
             now = call.now()
             episode = call.episode(session, lock=True)
             refuse_known_audio(episode, prepared.sha256)
@@ -218,6 +221,20 @@ def put_audio(call: Call) -> Response:
             cut_off = replace_audio(session, episode, prepared, now=now)
             if shifted is not None:
                 cut_off = shift_episode(session, episode, before, shifted, cuts, now=now)
+            return episode
+
+        copy = prepare_copy(
+            call.instance.database,
+            call.instance.storage,
+            intake,
+            replace,
+            show_id=call.show_id or "",
+            base_url=call.instance.base_url,
+        )
+        with call.instance.database.write() as session:
+            episode = replace(session)
+            if copy is not None:
+                add_copy(session, episode, copy, base_url=call.instance.base_url, now=call.now())
             call.warnings += cut_off
             changed = _answer(call, episode)
         intake.take_back()

@@ -770,6 +770,35 @@ def test_shifting_once_more_and_what_cannot_be_shifted(
     assert_error(alice.post(f"{EPISODES}/{waiting['id']}/shift", json={"offset_ms": 1}), 409)
 
 
+@pytest.mark.parametrize("environment", ["sqlite+folder"], indirect=True)
+def test_tags_are_written_before_listeners_hear_of_the_audio(
+    alice: Program, show: dict[str, Any], mp3: Path, instance: Instance, client: Client
+) -> None:
+    assert alice.patch(f"{SHOWS}/tide-tables", json={"write_tags": True}).json()["write_tags"]
+    waiting = make_episode(alice, mp3, publish="true", number="7")
+    assert waiting["status"] == "scheduled" and waiting["enclosure_url"] not in feed_of(instance)
+    run_due_jobs(instance)
+    path = f"{EPISODES}/{waiting['id']}"
+    episode = alice.get(path).json()
+    assert (episode["status"], episode["audio"]["revision"]) == ("published", 2)
+    assert episode["audio"]["original_sha256"] == waiting["audio"]["sha256"]
+    assert episode["enclosure_url"] in feed_of(instance)
+    heard = client.request("GET", episode["enclosure_url"].removeprefix("https://pod.example"))
+    assert str(id3.ID3(io.BytesIO(heard.content))["TRCK"]) == "7"
+    assert_error(alice.put(f"{path}/audio", files={"audio": ("a.mp3", mp3.read_bytes())}), 409)
+    requested = alice.post(f"{path}/write-tags")
+    assert (requested.status_code, requested.json()) == (202, episode)
+    run_due_jobs(instance)
+    assert alice.get(path).json() == episode, "it says all that already"
+    replaced = alice.put(f"{path}/audio", files={"audio": ("b.mp3", lame(5))}).json()
+    assert replaced["audio"]["revision"] == 4 and replaced["audio"]["original_sha256"]
+    assert alice.patch(path, json={"title": "High water"}).json()["audio"]["revision"] == 4
+    alice.post(f"{path}/write-tags")
+    run_due_jobs(instance)
+    assert alice.get(path).json()["audio"]["revision"] == 5
+    assert_error(alice.post(f"{EPISODES}/{draft(alice, title='B')['id']}/write-tags"), 422, "audio")
+
+
 def test_a_bare_body_is_audio_too(alice: Program, show: dict[str, Any]) -> None:
     path = f"{EPISODES}/{draft(alice)['id']}/audio"
     answer = alice.put(path, content=lame(5), headers={"Content-Type": "audio/mpeg"})
