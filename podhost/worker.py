@@ -52,8 +52,8 @@ log = logging.getLogger(__name__)
 
 # How soon a worker sees a job that another process enqueued.
 IDLE_SECONDS = 0.2
-# Pings wait for seconds in any case.
-_IDLE_PINGS_SECONDS = 1.0
+# What is done beside the jobs takes seconds in any case.
+_IDLE_BESIDE_SECONDS = 1.0
 # Who is asked at the end of the worker gets so long to answer; the next worker asks again.
 _LAST_PING_SECONDS = 2.0
 _IDLE_IMPORTS_SECONDS = 1.0
@@ -415,7 +415,7 @@ def run_worker(
         args=(
             partial(run_next_tagging, instance, owner=worker_name()),
             stop,
-            IDLE_SECONDS,
+            _IDLE_BESIDE_SECONDS,
             longest_wait_seconds,
             "no tags can be written into audio; that is tried again",
         ),
@@ -455,7 +455,7 @@ def _tell_hubs(instance: Instance, stop: threading.Event, longest_wait_seconds: 
                 or run_next_move(instance, fetcher, owner=owner)
             ),
             stop,
-            _IDLE_PINGS_SECONDS,
+            _IDLE_BESIDE_SECONDS,
             longest_wait_seconds,
             "no hub can be told; that is tried again",
         )

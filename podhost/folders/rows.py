@@ -5,8 +5,9 @@ So planning asks the database as often for a thousand episodes as for one. It ch
 
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cache, partial
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
@@ -167,18 +168,25 @@ class FolderRows:
             return None
         # A text whose guid was taken out, or that was deleted: the same sound in a show of which
         # no file knows is that episode, not a second one.
+        size_bytes = files.audio.size_bytes
+        # Read once at most, however many episodes there are.
+        sha256 = cache(partial(sha256_of, files.audio))
         return next(
-            (row for row in unclaimed.values() if is_same_audio(row.audio, files.audio)),
+            (row for row in unclaimed.values() if _has_audio(row.audio, size_bytes, sha256)),
             None,
         )
 
 
 def is_same_audio(audio: Audio | None, file: FolderFile) -> bool:
     """Whether the file is what the revision holds, or what it was made of. Raises Invalid."""
-    if audio is None or (audio.original_id is None and audio.size_bytes != file.size_bytes):
-        # Then nothing needs to be read.
+    return _has_audio(audio, file.size_bytes, partial(sha256_of, file))
+
+
+def _has_audio(audio: Audio | None, size_bytes: int, sha256: Callable[[], str]) -> bool:
+    # Of another size than what nothing was made of: then nothing needs to be read.
+    if audio is None or (audio.original_id is None and audio.size_bytes != size_bytes):
         return False
-    return is_known_audio(audio, sha256_of(file))
+    return is_known_audio(audio, sha256())
 
 
 def _parts(values: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -142,7 +142,7 @@ MP3 = {
     "vbr": made.mp3_vbr,
     "bare": made.lame,
     "old tags": lambda: old_tags(made.mp3_vbr()),
-    "v2.2": lambda: made.id3v22(made.lame(seconds=100)),
+    "v2.2": lambda: made.id3v22(made.lame()),
     "unsynchronised": lambda: made.id3_unsynchronised(made.lame()),
     "two tags": lambda: made.with_id3(made.with_id3(made.lame(), version=3), version=4),
 }
