@@ -766,6 +766,12 @@ def test_shifting_once_more_and_what_cannot_be_shifted(
     )
     assert_error(wrong_offset, 422, "offset_ms")
     assert stored(instance) == keys
+    page = alice.put(
+        f"{EPISODES}/{episode['id']}/transcript", files={"transcript": ("a.html", b"<p>One.</p>")}
+    ).json()
+    moved = alice.post(path, json={"offset_ms": 500}).json()
+    assert moved["transcripts"] == page["transcripts"], "without times, it stays what it is"
+    assert any("HTML and was left as it is" in sentence for sentence in moved["warnings"])
     waiting = draft(alice)
     assert_error(alice.post(f"{EPISODES}/{waiting['id']}/shift", json={"offset_ms": 1}), 409)
 
