@@ -8,13 +8,23 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 
-from benchmarks import api, delivery, edge, publish, reading, rendering, start, upload
+from benchmarks import (
+    api,
+    delivery,
+    edge,
+    importing,
+    publish,
+    reading,
+    rendering,
+    start,
+    upload,
+)
 from benchmarks.lab import Lab
 from benchmarks.machine import look_at_machine
 from benchmarks.table import Result, Row, render_table
 
 # In the order of the table.
-FAMILIES = (delivery, edge, api, publish, rendering, reading, upload, start)
+FAMILIES = (delivery, edge, api, publish, rendering, reading, upload, importing, start)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
