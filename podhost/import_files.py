@@ -94,17 +94,27 @@ def fetch_picture(old_host: OldHost, url: str, label: str, *, is_square: bool) -
         ):
             old_host.pictures[key] = known.artwork_id or None
             return key if known.artwork_id else None
+    old_host.pictures[key] = None
+    if (data := _had(old_host, url, _PICTURE_BYTES, label)) is None:
+        return None
     try:
-        old_host.pictures[key] = _prepared(old_host, url, is_square=is_square)
-    except PodhostError as error:
+        old_host.pictures[key] = _prepared(old_host, data, is_square=is_square)
+    except Invalid as error:
         old_host.notes.append(f"{label} does not come: {error.message}")
-        old_host.pictures[key] = None
         return None
     return key
 
 
-def _prepared(old_host: OldHost, url: str, *, is_square: bool) -> PreparedArtwork:
-    data = small_file(old_host, url, _PICTURE_BYTES)
+def _had(old_host: OldHost, url: str, max_bytes: int, label: str) -> bytes | None:
+    """The file, or None and a note."""
+    try:
+        return small_file(old_host, url, max_bytes)
+    except PodhostError as error:
+        old_host.notes.append(f"{label} does not come: {error.message}")
+        return None
+
+
+def _prepared(old_host: OldHost, data: bytes, *, is_square: bool) -> PreparedArtwork:
     with TemporaryDirectory(prefix="podhost-upload-") as folder:
         path = Path(folder) / "picture"
         path.write_bytes(data)
@@ -151,10 +161,11 @@ def place_faces(
 def fetch_chapters(old_host: OldHost, episode: ImportedEpisode) -> list[Chapter]:
     """The chapters that the feed leads to, else those that stand in it; times as they are told."""
     if episode.chapters_url:
+        data = _had(old_host, episode.chapters_url, FILE_LIMIT_BYTES, "The chapter file")
         try:
-            data = small_file(old_host, episode.chapters_url, FILE_LIMIT_BYTES)
-            return parse_chapters(data, urlsplit(episode.chapters_url).path)
-        except PodhostError as error:
+            if data is not None:
+                return parse_chapters(data, urlsplit(episode.chapters_url).path)
+        except Invalid as error:
             old_host.notes.append(f"The chapter file does not come: {error.message}")
     return list(episode.chapters)
 
@@ -164,17 +175,17 @@ def fetch_transcripts(old_host: OldHost, episode: ImportedEpisode) -> Sequence[P
     prepared: list[PreparedTranscript] = []
     kinds = [_extension(one.url, one.mime_type) for one in episode.transcripts]
     for one, extension in zip(episode.transcripts, kinds, strict=True):
+        if (data := _had(old_host, one.url, _TRANSCRIPT_BYTES, "A transcript")) is None:
+            continue
         try:
-            data = small_file(old_host, one.url, _TRANSCRIPT_BYTES)
             found, warnings = old_host.intake.transcripts(
                 data,
                 f"transcript.{extension}",
                 language=one.language,
                 without=[kind for kind in kinds if kind != extension],
             )
-        except (PodhostError, ValueError) as error:
-            message = error.message if isinstance(error, PodhostError) else str(error)
-            old_host.notes.append(f"A transcript does not come: {message}")
+        except (Invalid, ValueError) as error:
+            old_host.notes.append(f"A transcript does not come: {error}")
             continue
         prepared += found
         old_host.notes += [f"Transcript: {shown(warning, 300)}" for warning in warnings]

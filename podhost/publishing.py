@@ -75,6 +75,7 @@ def publish_together(
         )
     )
     refused: dict[str, str] = {}
+    published: list[str] = []
     for episode, at in dated:
         problems = episode_problems(episode) or ([] if is_usual_year(at) else [UNUSUAL_YEAR])
         if problems:
@@ -90,8 +91,11 @@ def publish_together(
             taken.add(moment)
             episode.status, episode.published_at = "published", moment
         episode.changed_at = now
-        record_change(session, "episode", episode.id, now=now)
+        published.append(episode.id)
     touch_show(session, show, now=now)
+    # Last, because others wait for the one who has begun to note changes.
+    for episode_id in published:
+        record_change(session, "episode", episode_id, now=now)
     return refused
 
 
