@@ -17,6 +17,8 @@ from podhost.fetching import Fetcher, instance_fetcher
 from podhost.formats.doctor_rules import Finding
 from podhost.hubs import site_of
 from podhost.instance import Instance, utc_now
+from podhost.models import Show
+from podhost.moves import look_at_new_feed, report_of
 from podhost.shows import get_show
 
 _COLOURS = {"error": "red", "warning": "yellow", "hint": "cyan"}
@@ -92,7 +94,18 @@ def check_stored(
     reading = _fetcher(instance.settings, instance.base_url) if is_live else nullcontext()
     with reading as fetcher:
         feed = diagnose_body(title, body, now=instance.now(), fetcher=fetcher, newest=newest)
+        if fetcher is not None:
+            problems += _new_feed_problems(instance, show, fetcher)
     return Checked(problems=problems, checked=checked, feed=feed)
+
+
+def _new_feed_problems(instance: Instance, show: Show, fetcher: Fetcher) -> list[str]:
+    """What the feed lacks by now to which apps are sent; nothing where its host was told so."""
+    if show.redirect_to is None:
+        return []
+    found = look_at_new_feed(instance, show, show.redirect_to, fetcher, with_audio=show.moved_audio)
+    lacking = [] if report_of(show).anyway else found.problems
+    return [f"Apps of {show.slug!r} are sent on: {said}" for said in (*found.loops, *lacking)]
 
 
 def check_feed(settings: Settings, source: str, *, is_live: bool, newest: int) -> Checked:

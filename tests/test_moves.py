@@ -373,6 +373,22 @@ def test_the_command_refuses_in_sentences(
 
 
 @ON_ONE_ENGINE
+def test_a_live_check_sees_what_became_of_the_new_feed(
+    run: Callable[..., Result], instance: Instance, show: Show, old_host: OldHost
+) -> None:
+    def look() -> str:
+        live = ["check", "--show", "tide-tables", "--live", "--newest", "0"]
+        return CliRunner().invoke(podhost, live).stderr
+
+    run("--to", new_feed(old_host, show))
+    assert "sent on" not in look()
+    new_feed(old_host, show, item(3), item(2))
+    assert "Apps of 'tide-tables' are sent on: 1 of 3 episodes are not in the new feed" in look()
+    run("--to", f"{old_host.url}/new.xml", "--anyway")
+    assert "sent on" not in look()
+
+
+@ON_ONE_ENGINE
 def test_four_weeks_are_counted(
     instance: Instance,
     show: Show,
