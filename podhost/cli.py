@@ -290,16 +290,17 @@ def write_tags(episode_key: str, show_slug: str, **flags: Any) -> None:
 
 @podhost.command()
 @click.argument("show_slug", metavar="SHOW")
+@click.option("--name", help="A further feed of the show.")
 @settings_flags(*COMMON)
-def feed(show_slug: str, **flags: Any) -> None:
-    """Print the feed of a show as apps get it.
+def feed(show_slug: str, name: str | None, **flags: Any) -> None:
+    """Print the feed of a show as apps get it, or a further one by its name.
 
     Example: podhost feed tide-tables | xmllint --format -
     """
     from podhost.commands import feed_of
 
     with opened(flags) as instance:
-        body = feed_of(instance, show_slug)
+        body = feed_of(instance, show_slug, name)
     sys.stdout.buffer.write(body)
 
 

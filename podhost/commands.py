@@ -38,6 +38,7 @@ from podhost.folders import (
     watch_folder,
 )
 from podhost.formats.text import shown
+from podhost.further_feeds import further_body
 from podhost.instance import Instance, adopt_base_url, open_instance
 from podhost.intake import Intake
 from podhost.people import CreditInput
@@ -147,11 +148,16 @@ def all_episodes(instance: Instance, show_slug: str) -> list[EpisodeAnswer]:
         ]
 
 
-def feed_of(instance: Instance, show_slug: str) -> bytes:
-    """The bytes of the feed as apps get them. What is waiting to be rendered is rendered first."""
+def feed_of(instance: Instance, show_slug: str, name: str | None = None) -> bytes:
+    """The bytes of the feed, or of the further one of this name, as apps get them.
+
+    What is waiting to be rendered is rendered first. Raises NotFound for either.
+    """
     worker.run_due_jobs(instance)
     with instance.database.read() as session:
         show = get_show(session, show_slug)
+        if name is not None:
+            return further_body(session, show, name)
         snapshot = find_snapshot(session, show)
         if snapshot is not None:
             return snapshot_body(snapshot)

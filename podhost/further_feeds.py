@@ -26,6 +26,7 @@ from podhost.feeds import (
     says_already,
     snapshot_body,
 )
+from podhost.fields import may_be_slug
 from podhost.formats.feed_rules import (
     PAGES,
     FeedDocument,
@@ -87,8 +88,8 @@ def render_further(values: FeedValues, held: Held, *, now: datetime) -> FurtherR
     It takes as long as rendering does, so it is called outside of a transaction.
     """
     documents = list(further_documents(values.show, values.episodes, values.scheduled, now))
-    rules = values.show.tags.feeds
-    if not documents and not rules and held.state is None:
+    rules, page_size = values.show.tags.feeds, values.show.tags.feed_page_size
+    if not (documents or rules or page_size) and held.state is None:
         return None
     paths = {document.path for document in documents}
     scheduled = {episode.guid for episode in values.scheduled}
@@ -140,12 +141,12 @@ def store_further(
     episode may be had from the moment on at which an early feed names it. The show's row must be
     locked by the caller.
     """
-    held = read_held(session, show)
-    if held.state is not None and held.state.show_version > show_version:
+    state = session.get(FurtherFeeds, show.id)
+    if state is not None and state.show_version > show_version:
         return []
     is_other_set = bool(rendered.gone)
     for document in rendered.changed:
-        row = held.snapshots.get(document.path)
+        row = session.get(FeedSnapshot, further(document.path).key(show.id))
         if row is None:
             row = FeedSnapshot(show_id=show.id, path=document.path, version=0)
             session.add(row)
@@ -154,9 +155,9 @@ def store_further(
         body, body_gzip = document.body, document.body_gzip
         fill_snapshot(row, body, body_gzip, show_version=show_version, site=site, now=now)
     for path in rendered.gone:
-        if (row := held.snapshots.get(path)) is not None:
+        if (row := session.get(FeedSnapshot, further(path).key(show.id))) is not None:
             row.gone_at, row.body_gzip, row.size_bytes = now, b"", 0
-    _keep_state(session, show, held.state, rendered, show_version, site)
+    _keep_state(session, show, state, rendered, show_version, site)
     if rendered.due_at is not None:
         enqueue(session, RENDER_SHOW_AT, show.id, now=now, run_at=rendered.due_at)
     for episode_id in [*_mark_early(session, show, rendered.early_guids, now)]:
@@ -224,6 +225,15 @@ def stale_show_ids(
         .outerjoin(FurtherFeeds, FurtherFeeds.show_id == Show.id)
         .where(Show.deleted_at.is_(None), or_(*is_stale))
     ).all()
+
+
+def further_body(session: Session, show: Show, name: str) -> bytes:
+    """The bytes of the further feed of this name. Raises NotFound."""
+    key = further(further_path(name)).key(show.id)
+    row = session.get(FeedSnapshot, key) if may_be_slug(name) else None
+    if row is None or row.gone_at is not None:
+        raise NotFound(f"The show {show.slug!r} has no further feed {name!r}.")
+    return snapshot_body(row)
 
 
 def older_pages(session: Session, show: Show) -> list[bytes]:

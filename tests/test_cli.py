@@ -68,6 +68,22 @@ def test_from_a_show_to_its_feed(run, mp3: Path, tmp_path: Path) -> None:
     assert run("check").stdout.startswith("All is well")
 
 
+def test_a_further_feed_of_a_folder_is_printed_by_its_name(run, tmp_path: Path) -> None:
+    folder = tmp_path / "tides"
+    folder.mkdir()
+    lines = ['title = "Tides"', "[[feeds]]", 'name = "newest"', "newest = 1", "[[feeds]]"]
+    lines += ['name = "patrons"', "early_hours = 24"]
+    (folder / "show.toml").write_text("\n".join(lines))
+    refused = run("publish", str(folder), status=1)
+    assert "Line 6: “name” must be one that nobody guesses" in refused.stdout + refused.stderr
+    (folder / "show.toml").write_text("\n".join(lines[:4]))
+    run("publish", str(folder))
+    printed = run("feed", "tides", "--name", "newest").stdout
+    assert 'href="https://pod.example/tides/feeds/newest.xml" rel="self"' in printed
+    for name in ("patrons", "\udcff"):
+        assert "no further feed" in run("feed", "tides", "--name", name, status=1).stderr
+
+
 def test_a_time_is_written_as_in_the_api(run, mp3: Path) -> None:
     run("show", "create", "Tide Tables")
     add = ("episode", "add", str(mp3), "--show", "tide-tables", "--json")

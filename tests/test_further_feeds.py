@@ -336,6 +336,7 @@ def test_pages_are_served_and_full_ones_stay(
     change(instance, feed_page_size=5)
     publish(9)
     assert len(titles(host, "/tide-tables/feed.xml")) == 9
+    assert run_sweep(instance) == 0
     assert status(host, "/tide-tables/feed/1.xml") == 404
     publish(1)
     assert len(titles(host, "/tide-tables/feed.xml")) == 5
