@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from lxml import etree
 
+from podhost import hubs
 from podhost.audio import PreparedAudio, prepare_audio_file
 from podhost.checks import check_instance
 from podhost.db import new_id
 from podhost.episodes import ChapterInput, EpisodeInput, change_episode, get_episode
 from podhost.errors import Invalid
-from podhost.feeds import find_snapshot
+from podhost.feeds import feed_values, find_snapshot
+from podhost.further_feeds import further_body, read_held, render_further, store_further
 from podhost.instance import Instance
 from podhost.models import Episode, FeedSnapshot, FurtherFeeds, Job, Show
 from podhost.publishing import withdraw_episode
@@ -25,6 +27,7 @@ from tests.conftest import FrozenClock
 from tests.making import feed_body, make_episode, make_show
 from tests.web.test_delivery import Host
 
+PATH = "feeds/season-2.xml"
 SECRET = "2f1c7a90e4b35d6848fa"
 SEASON = {"name": "season-2", "seasons": (2,)}
 LATER = {"name": "later", "delay_hours": 48}
@@ -381,3 +384,22 @@ def test_damage_and_old_bytes_are_found(instance: Instance, show: Show) -> None:
     set_feeds(instance, SEASON | {"title": "Two"})
     feed_body(instance, show)
     assert problems(instance) == []
+
+
+@ON_ONE_ENGINE
+def test_a_slow_worker_puts_nothing_old_over_what_is_newer(instance: Instance, show: Show) -> None:
+    set_feeds(instance, SEASON)
+    site = hubs.site_of(instance)
+    with instance.database.read() as session:
+        row = get_show(session, "tide-tables")
+        old_version, values = row.version, feed_values(session, row, site)
+        slow = render_further(values, read_held(session, row), now=instance.now())
+    assert slow is not None and [document.path for document in slow.changed] == [PATH]
+    set_feeds(instance, SEASON | {"title": "Newer"})
+    feed_body(instance, show)
+    with instance.database.write() as session:
+        row = get_show(session, "tide-tables", lock=True)
+        now = instance.now()
+        assert not store_further(session, row, slow, show_version=old_version, site=site, now=now)
+    with instance.database.read() as session:
+        assert b"Newer" in further_body(session, show, "season-2")

@@ -444,6 +444,18 @@ def test_our_own_feeds_have_neither_errors_nor_warnings(name: str) -> None:
     assert [finding.rule for finding in found] == wanted
 
 
+@pytest.mark.parametrize(
+    "path",
+    sorted(GOLDEN.glob("*/documents/*.xml")),
+    ids=lambda path: f"{path.parts[-3]}-{path.name}",
+)
+def test_our_further_feeds_and_pages_have_neither(path: Path) -> None:
+    found = findings_of(path.read_text(encoding="utf-8"))
+    assert [finding.rule for finding in found if finding.severity != "hint"] == []
+    is_first_of_several = path.parts[-3:] == ("pages", "documents", "feed.xml")
+    assert ("paging-older" in {finding.rule for finding in found}) == is_first_of_several
+
+
 WORDS = st.text(max_size=60)
 
 
