@@ -20,6 +20,7 @@ from podhost.import_answers import (
 )
 from podhost.import_episodes import bytes_under_way, remove_abandoned_audio
 from podhost.import_shows import read_source
+from podhost.import_worker import run_imports
 from podhost.imports import Source, listed_feeds, listed_source, open_source
 from podhost.instance import Instance
 from podhost.shows import find_show
@@ -107,7 +108,7 @@ def work_until_done(
 ) -> bool:
     """Work until these imports are done, or `stop` is set; False when it was."""
     crew = threading.Thread(
-        target=worker.run_imports,
+        target=run_imports,
         args=(instance,),
         kwargs={"stop": (ended := threading.Event()), "fetcher": fetcher},
         name="imports",

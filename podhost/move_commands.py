@@ -13,6 +13,7 @@ from podhost.fetching import Fetcher, instance_fetcher
 from podhost.formats.feed_words import MAX_FEED_BYTES
 from podhost.hubs import hub_answers, list_hubs
 from podhost.instance import Instance
+from podhost.job_runner import worker_name
 from podhost.models import Job
 from podhost.moves import MoveReport, look_at_new_feed, read_again
 from podhost.shows import MOVE_SHOW, ShowInput, change_show, feed_path, get_show
@@ -90,7 +91,7 @@ def _step_lines(number: int, step: CutOverStep) -> Iterator[str]:
 
 def _wait(instance: Instance, slug: str, fetcher: Fetcher) -> None:
     """Until the new feed was read: here, or by a worker that was faster."""
-    owner = worker.worker_name()
+    owner = worker_name()
     deadline = time.monotonic() + _LONGEST_SECONDS
     while not _is_settled(instance, slug):
         if time.monotonic() > deadline:

@@ -1,22 +1,14 @@
-"""The worker: which jobs exist, and the loop that does them; it answers no request.
+"""The worker: which jobs exist, and what is done beside them; it answers no request.
 
 It runs as a process of its own, beside `serve` or on another machine, so that rendering a feed
 of 5,000 episodes never slows a poll.
 """
 
 import logging
-import os
-import secrets
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
-
-from sqlalchemy.orm import Session
 
 from podhost import (
     edge,
@@ -24,14 +16,12 @@ from podhost import (
     further_feeds,
     hubs,
     import_rows,
-    jobs,
     moves,
     sweep,
     tagging,
     transcript_forms,
 )
 from podhost.artwork import add_artwork, discard_artwork, prepare_placeholder
-from podhost.errors import PodhostError, Unavailable
 from podhost.feed_formats import FORMATS, RSS
 from podhost.feeds import (
     FeedValues,
@@ -42,9 +32,10 @@ from podhost.feeds import (
     store_snapshot,
 )
 from podhost.fetching import Fetcher, instance_fetcher
-from podhost.file_fetching import SLOWEST, InterruptedFetch, Pace
+from podhost.import_worker import run_imports
 from podhost.instance import Instance
-from podhost.models import Episode, Job, Show
+from podhost.job_runner import Jobs, complaints, run_next, work_on, worker_name
+from podhost.models import Episode, Show
 from podhost.publishing import PUBLISH_EPISODE, publish_due_episode
 from podhost.shows import MOVE_SHOW, RENDER_SHOW, lock_show, set_show_artwork
 
@@ -56,12 +47,9 @@ IDLE_SECONDS = 0.2
 _IDLE_BESIDE_SECONDS = 1.0
 # Who is asked at the end of the worker gets so long to answer; the next worker asks again.
 _LAST_PING_SECONDS = 2.0
-_IDLE_IMPORTS_SECONDS = 1.0
 # A file that is being stored is stored to its end; one that is killed then is stored again.
 _LAST_IMPORT_SECONDS = 5.0
 SWEEP_EVERY = timedelta(seconds=30)
-_COMPLAINT_SECONDS = 60.0
-_MOST_COMPLAINTS = 1000
 
 
 def _render(instance: Instance, show_id: str) -> None:
@@ -162,8 +150,6 @@ def _convert_transcripts(instance: Instance, show_id: str) -> None:
     )
 
 
-Jobs = Mapping[str, Callable[[Instance, str], None]]
-
 # Each takes the instance and the job's key, and may be run again at any time.
 JOBS: Jobs = {
     RENDER_SHOW: _render,
@@ -179,70 +165,24 @@ TAG_JOBS: Jobs = {tagging.WRITE_TAGS: _write_tags}
 
 def run_next_job(instance: Instance, *, owner: str) -> bool:
     """Do one job that is due; False when there is none. A failure is kept with the job."""
-    return _run_next(instance, (JOBS, LATER_JOBS), owner)
+    return run_next(instance, (JOBS, LATER_JOBS), owner)
 
 
 def run_next_tagging(instance: Instance, *, owner: str) -> bool:
     """Write the tags of one episode into its audio; False when there is none to do."""
-    return _run_next(instance, (TAG_JOBS,), owner)
+    return run_next(instance, (TAG_JOBS,), owner)
 
 
 def run_next_ping(instance: Instance, fetcher: Fetcher, *, owner: str) -> bool:
     """Tell one hub that is to be told now; False when there is none. It may take seconds."""
     pings: Jobs = {hubs.TELL_HUB: partial(hubs.tell_hub, fetcher=fetcher)}
-    return _run_next(instance, (pings,), owner)
+    return run_next(instance, (pings,), owner)
 
 
 def run_next_move(instance: Instance, fetcher: Fetcher, *, owner: str) -> bool:
     """Read one new feed of a show that moves out; False when there is none. It takes a while."""
     reads: Jobs = {MOVE_SHOW: partial(moves.move_show, fetcher=fetcher)}
-    return _run_next(instance, (reads,), owner)
-
-
-def _run_next(instance: Instance, queues: Sequence[Jobs], owner: str) -> bool:
-    """Do one job that is due, of the first queue that has one."""
-    with instance.database.write() as session:
-        for known in queues:
-            if job := _claim(session, known, owner, instance.now()):
-                break
-    if job is None:
-        return False
-    _do(instance, job, known)
-    return True
-
-
-def _do(instance: Instance, job: Job, known: Jobs) -> None:
-    """Do a job that was claimed; a failure is kept with it."""
-    try:
-        with _renewing(instance, job):
-            known[job.kind](instance, job.key)
-    except InterruptedFetch as error:
-        _keep_failure(instance, job, Unavailable(error.message))
-    except Exception as error:
-        _complaints.say("a job failed", error, job=job.kind, key=job.key)
-        _keep_failure(instance, job, error)
-    else:
-        with instance.database.write() as session:
-            jobs.finish(session, job)
-            jobs.clear_failed(session, job.kind, job.key)
-
-
-def _keep_failure(instance: Instance, job: Job, error: Exception) -> None:
-    with instance.database.write() as session:
-        jobs.retry(
-            session,
-            job,
-            error=error.message if isinstance(error, PodhostError) else repr(error),
-            # A disk that is full or gone is no fault of the work either.
-            is_outage=isinstance(error, (Unavailable, OSError)),
-            is_final=isinstance(error, jobs.GiveUp),
-            wait=error.wait if isinstance(error, jobs.TryLater) else timedelta(0),
-            now=instance.now(),
-        )
-
-
-def _claim(session: Session, kinds: Iterable[str], owner: str, now: datetime) -> Job | None:
-    return jobs.claim(session, kinds=tuple(kinds), owner=owner, now=now)
+    return run_next(instance, (reads,), owner)
 
 
 def run_due_jobs(instance: Instance) -> int:
@@ -282,93 +222,6 @@ def _missed_imports(instance: Instance) -> int:
         remove_abandoned_audio(instance)
     with instance.database.write() as session:
         return import_rows.enqueue_missed(session, now=instance.now())
-
-
-def next_import(
-    instance: Instance,
-    fetcher: Fetcher,
-    *,
-    owner: str,
-    should_stop: Callable[[], bool] = lambda: False,
-    pace: Pace = SLOWEST,
-) -> Callable[[], None] | None:
-    """Claim one step of an import that may be taken now, and give what does it; None: there is
-    none. It may take as long as a large file on a slow line, and keeps a failure with the job."""
-    with instance.database.write() as session:
-        job = import_rows.claim_import(session, owner=owner, now=instance.now())
-    if job is None:
-        return None
-    # Reading feeds takes libraries that a worker otherwise has no use for.
-    from podhost.import_episodes import import_episode
-    from podhost.import_shows import import_show
-
-    known: Jobs = {
-        import_rows.IMPORT_SHOW: partial(import_show, fetcher=fetcher),
-        import_rows.IMPORT_EPISODE: partial(
-            import_episode, fetcher=fetcher, should_stop=should_stop, pace=pace
-        ),
-    }
-    return partial(_do, instance, job, known)
-
-
-def run_imports(
-    instance: Instance,
-    *,
-    stop: threading.Event,
-    fetcher: Fetcher,
-    longest_wait_seconds: float = 30,
-) -> None:
-    """Do the work of imports until `stop` is set, several files at once.
-
-    Then what is being fetched is broken off, and goes on with the next worker.
-    """
-    owner = worker_name()
-    is_any_done = threading.Event()
-    in_hand: set[Future[None]] = set()
-
-    def do_one() -> bool:
-        is_any_done.clear()
-        in_hand.difference_update([future for future in in_hand if future.done()])
-        with instance.database.read() as session:
-            is_due = import_rows.is_due(session, instance.now())
-        if is_due and len(in_hand) <= import_rows.MOST_AT_ONCE:
-            work = next_import(instance, fetcher, owner=owner, should_stop=stop.is_set)
-            if work is not None:
-                future = pool.submit(work)
-                in_hand.add(future)
-                future.add_done_callback(lambda _: is_any_done.set())
-                return True
-        if in_hand:
-            # The next file is begun as soon as there is room for it.
-            return is_any_done.wait(_IDLE_IMPORTS_SECONDS)
-        return False
-
-    _let_go_of_the_dead(instance)
-    complaint = "imports stand still; that is tried again"
-    with ThreadPoolExecutor(import_rows.MOST_AT_ONCE + 1, thread_name_prefix="import") as pool:
-        _work(do_one, stop, _IDLE_IMPORTS_SECONDS, longest_wait_seconds, complaint)
-
-
-def _let_go_of_the_dead(instance: Instance) -> None:
-    """Take the work of imports over from processes of this machine that were killed, without
-    waiting for their leases: somebody sits before the screen."""
-    host, _, _ = worker_name().rsplit("-", 2)
-    with instance.database.write() as session:
-        for owner in import_rows.owners(session):
-            name, _, rest = owner.rpartition("-")
-            known_host, _, pid = name.rpartition("-")
-            if rest and known_host == host and not _is_alive(pid):
-                import_rows.let_go(session, owner, now=instance.now())
-
-
-def _is_alive(pid: str) -> bool:
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except (ValueError, OverflowError, OSError):
-        return True
-    return True
 
 
 def run_worker(
@@ -411,7 +264,7 @@ def run_worker(
     )
     pings.start()
     taggings = threading.Thread(
-        target=_work,
+        target=work_on,
         args=(
             partial(run_next_tagging, instance, owner=worker_name()),
             stop,
@@ -431,7 +284,7 @@ def run_worker(
     )
     imports.start()
     complaint = "the worker cannot work; it tries again"
-    _work(do_one, stop, IDLE_SECONDS, longest_wait_seconds, complaint)
+    work_on(do_one, stop, IDLE_SECONDS, longest_wait_seconds, complaint)
     # What is broken off there is done by the next worker.
     taggings.join(_LAST_PING_SECONDS)
     pings.join(_LAST_PING_SECONDS)
@@ -449,7 +302,7 @@ def _tell_hubs(instance: Instance, stop: threading.Event, longest_wait_seconds: 
     owner = worker_name()
     # One for all: it takes a while to load the certificates.
     with instance_fetcher(instance.settings, base_url=instance.base_url) as fetcher:
-        _work(
+        work_on(
             lambda: (
                 run_next_ping(instance, fetcher, owner=owner)
                 or run_next_move(instance, fetcher, owner=owner)
@@ -459,29 +312,6 @@ def _tell_hubs(instance: Instance, stop: threading.Event, longest_wait_seconds: 
             longest_wait_seconds,
             "no hub can be told; that is tried again",
         )
-
-
-def _work(
-    do_one: Callable[[], bool],
-    stop: threading.Event,
-    idle_seconds: float,
-    longest_wait_seconds: float,
-    complaint: str,
-) -> None:
-    """Do one thing after the other until `stop` is set; wait where there was none to do, and
-    longer and longer where it cannot be done."""
-    failures = 0
-    while not stop.is_set():
-        try:
-            did_work = do_one()
-            failures = 0
-        except Exception as error:
-            failures = min(failures + 1, 10)
-            _complaints.say(complaint, error)
-            stop.wait(min(2**failures, longest_wait_seconds))
-            continue
-        if not did_work:
-            stop.wait(idle_seconds)
 
 
 class _Leaps:
@@ -513,66 +343,13 @@ def _clean_up(instance: Instance) -> None:
         transcript_forms.enqueue_incomplete(instance.database, now=instance.now())
         sweep.remove_unneeded(instance.database, instance.storage, now=instance.now())
     except Exception as error:
-        _complaints.say("cleaning up failed; it is done again in an hour", error)
+        complaints.say("cleaning up failed; it is done again in an hour", error)
 
 
 def _walk_edge(instance: Instance) -> None:
     try:
         edge_walk.walk(instance)
     except Exception as error:
-        _complaints.say(
+        complaints.say(
             "public/ could not be compared with the rows; that is tried in an hour", error
         )
-
-
-class _Complaints:
-    """Says what goes wrong at once, and then once a minute for as long as it lasts."""
-
-    def __init__(self) -> None:
-        self._said: dict[tuple[str, str], float] = {}
-        self._lock = threading.Lock()
-
-    def say(self, what: str, error: Exception, **extra: str) -> None:
-        """A line for an outage; for what nobody foresaw, always, and with its traceback."""
-        if not isinstance(error, (PodhostError, OSError)):
-            log.error(what, exc_info=error, extra=extra)
-            return
-        subject = (what, str(error))
-        now = time.monotonic()
-        with self._lock:
-            if now - self._said.get(subject, -_COMPLAINT_SECONDS) < _COMPLAINT_SECONDS:
-                return
-            if len(self._said) > _MOST_COMPLAINTS:
-                self._said.clear()
-            self._said[subject] = now
-        log.warning("%s: %s", what, error, extra=extra)
-
-
-_complaints = _Complaints()
-
-
-def worker_name() -> str:
-    """A name for this worker that no other has."""
-    return f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}"
-
-
-@contextmanager
-def _renewing(instance: Instance, job: Job) -> Iterator[None]:
-    """Keep the job's lease while the block works, from a thread beside it."""
-    done = threading.Event()
-
-    def renew() -> None:
-        while not done.wait(jobs.LEASE.total_seconds() / 3):
-            try:
-                with instance.database.write() as session:
-                    jobs.renew(session, job, now=instance.now())
-            except Exception:
-                log.warning("a lease could not be renewed", extra={"job": job.kind})
-
-    thread = threading.Thread(target=renew, name="lease", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()

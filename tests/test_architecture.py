@@ -14,6 +14,7 @@ FLOORS = (
     {
         "models",
         "model_base",
+        "model_imports",
         "db",
         "postgresql",
         "storage",
@@ -48,7 +49,7 @@ FLOORS = (
         "backup",
         "restore",
     },
-    {"web", "worker"},
+    {"web", "job_runner", "import_worker", "worker"},
     {"app"},
     {"connections", "refusals", "shortcut", "processes", "startup", "server"},
     {

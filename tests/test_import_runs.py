@@ -22,10 +22,11 @@ from podhost.file_fetching import SLOWEST, Pace, fetch_file
 from podhost.import_answers import ImportAnswer
 from podhost.import_commands import begin_imports, import_results, retry_failed
 from podhost.import_episodes import audio_path
+from podhost.import_worker import next_import
 from podhost.instance import Instance, open_instance
 from podhost.models import ImportEpisode, Job, Show
 from podhost.shows import get_show
-from podhost.worker import next_import, run_due_jobs, run_sweep
+from podhost.worker import run_due_jobs, run_sweep
 from tests.audio_files import lame
 from tests.conftest import FrozenClock
 from tests.making import feed_body

@@ -7,8 +7,9 @@ import pytest
 from podhost.app import create_app
 from podhost.config import read_settings
 from podhost.fetching import Fetcher
+from podhost.import_worker import next_import
 from podhost.instance import Instance, open_instance
-from podhost.worker import next_import, run_due_jobs
+from podhost.worker import run_due_jobs
 from tests.asgi_client import Client
 from tests.conftest import FrozenClock
 from tests.old_host import OldHost, item, old_host
