@@ -335,6 +335,9 @@ def _error_answer(scope: Scope, error: Exception) -> Response:
         from podhost.web.auth import challenge
 
         headers["WWW-Authenticate"] = challenge(Request(scope))
+    if status == 408:
+        # What comes yet is no other request (RFC 9110 15.5.9).
+        headers["Connection"] = "close"
     if status == 503:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return _answer(scope, status, error_json(code, message, fields), message, headers)

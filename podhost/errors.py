@@ -54,6 +54,12 @@ class Conflict(PodhostError):
     code = "conflict"
 
 
+class TooLate(PodhostError):
+    """The input did not arrive whole within the time that is given to it."""
+
+    code = "too_late"
+
+
 class TooLarge(PodhostError):
     """The input is larger than this instance accepts."""
 

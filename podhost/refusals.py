@@ -31,7 +31,7 @@ class Refusal(NamedTuple):
 
 
 LATE = Refusal(
-    408, "invalid", "The request did not arrive whole in time; send it again.", "requests_late"
+    408, "too_late", "The request did not arrive whole in time; send it again.", "requests_late"
 )
 NO_HTTP = Refusal(
     400,

@@ -302,6 +302,7 @@ _STATUS = {
     "not_found": 404,
     "gone": 410,
     "conflict": 409,
+    "too_late": 408,
     "too_large": 413,
     "unsupported": 415,
     "too_many_requests": 429,

@@ -21,7 +21,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from podhost.audio import received_file
-from podhost.errors import Invalid, TooLarge, Unsupported
+from podhost.errors import Invalid, TooLarge, TooLate, Unsupported
 from podhost.formats.text import clean_text, truncate_text
 from podhost.storage import Storage
 from podhost.storage.contract import disk_errors
@@ -81,7 +81,7 @@ async def receive_form(
 ) -> AsyncIterator[Form]:
     """The form, or the bare file, that the request's body is; its files exist within the block.
 
-    Raises Invalid for anything else, and TooLarge as soon as it is known.
+    Raises Invalid for anything else, TooLarge as soon as it is known, and TooLate.
     """
     _check_encoding(request)
     _check_length(request, accepted)
@@ -101,7 +101,7 @@ async def receive_form(
 
 
 async def receive_bytes(request: Request, limit_bytes: int = TEXT_LIMIT_BYTES) -> bytes:
-    """The whole of a small body. Raises TooLarge, or Invalid when it is cut off."""
+    """The whole of a small body. Raises TooLarge, TooLate, or Invalid when it is cut off."""
     _check_encoding(request)
     body = bytearray()
     async for chunk in _chunks(request):
@@ -140,7 +140,8 @@ async def _feed(request: Request, reader: "_Reader", limit_bytes: int) -> None:
 
 
 async def _chunks(request: Request) -> AsyncIterator[bytes]:
-    """The body piece by piece. Raises Invalid when the sender goes away or falls silent.
+    """The body piece by piece. Raises Invalid when the sender goes away, TooLate when it falls
+    silent (RFC 9110 15.5.9).
 
     Our patience is a number of seconds of waiting, which every byte that arrives wins back at
     `SLOWEST_BYTES_PER_SECOND`: pauses are fine, and a drip is not. What our own disk takes is no
@@ -155,7 +156,7 @@ async def _chunks(request: Request) -> AsyncIterator[bytes]:
             async with asyncio.timeout(patience):
                 message = await request.receive()
         except TimeoutError:
-            raise Invalid(
+            raise TooLate(
                 f"Nothing, or next to nothing, arrived for {most} seconds; nothing was stored. "
                 "Send it again."
             ) from None

@@ -529,7 +529,7 @@ def test_an_upload_that_drips_is_given_up_and_one_with_pauses_gets_through(
         slow.sendall(tail)
         assert slow.recv(100).startswith(b"HTTP/1.1 201")
         status, error = error_of(drip.recv(1 << 16))
-    assert status == 422
+    assert status == 408
     assert "arrived for 3 seconds" in error["message"]
 
 

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import tomllib
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from sqlalchemy import event
 from podhost.accounts import create_account, create_token
 from podhost.app import create_app
 from podhost.changes import prune_changes
+from podhost.config import read_settings
 from podhost.feeds import find_snapshot, snapshot_body
 from podhost.fetching import Fetcher
 from podhost.formats.rss import says_the_same
@@ -1041,6 +1043,23 @@ def test_who_goes_away_in_the_middle_leaves_nothing(
     assert left_on_disk(instance) == []
     assert stored(instance) == set()
     assert alice.get(EPISODES).json()["total"] == 0
+
+
+@pytest.mark.parametrize("environment", ["sqlite+folder"], indirect=True)
+def test_an_upload_that_stands_still_is_too_late(
+    environment: dict[str, str], instance: Instance, alice: Program, show: dict[str, Any]
+) -> None:
+    async def audio() -> AsyncIterator[bytes]:
+        yield b"ID3"
+        await asyncio.sleep(60)
+
+    environment["PODHOST_UPLOAD_PAUSE_SECONDS"] = "2"
+    instance.settings = read_settings(environment)
+    late = alice.post(EPISODES, content=audio(), headers={"Content-Type": FORM})
+    assert_error(late, 408)
+    assert late.json()["error"]["code"] == "too_late"
+    assert late.headers["connection"] == "close"
+    assert left_on_disk(instance) == []
 
 
 def test_a_packed_body_is_refused(alice: Program, show: dict[str, Any]) -> None:
