@@ -252,6 +252,11 @@ class SignedUrls:
                 self._signed.popitem(last=False)
         return url
 
+    async def sign_named(self, key: str, mime_type: str, disposition: str) -> str:
+        """A URL of its own, which answers with this Content-Disposition. Raises Unavailable."""
+        name = f"sign {key} {disposition}"
+        return await self._loading.once(name, self._sign, key, mime_type, disposition)
+
     def find_now(self, key: str, now: datetime) -> str | None:
         """A URL that was signed within the hour; None: ask find(), which may wait."""
         signed = self._signed.get(key)
@@ -271,8 +276,13 @@ class SignedUrls:
             self._credentials_id = found
         self._credentials_seen_at = now
 
-    def _sign(self, key: str, mime_type: str) -> str:
-        url = self._storage.url_for(key, expires_seconds=SIGNED_SECONDS, content_type=mime_type)
+    def _sign(self, key: str, mime_type: str, disposition: str | None = None) -> str:
+        url = self._storage.url_for(
+            key,
+            expires_seconds=SIGNED_SECONDS,
+            content_type=mime_type,
+            disposition=disposition,
+        )
         if url is None:
             raise Unavailable("This store gives no addresses to listeners.")
         return url

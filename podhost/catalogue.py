@@ -28,6 +28,7 @@ from podhost.catalogue_rows import (
     read_episode,
     read_episodes,
     read_shows,
+    read_titles,
 )
 from podhost.changes import KEPT, changes_since, last_change
 from podhost.errors import Unavailable
@@ -168,6 +169,10 @@ class Catalogue:
             memory.put(episode_id, entry)
 
         return self._load(lambda: self._read_episode(episode_id), keep)
+
+    def load_titles(self, episode_id: str) -> tuple[str, ...]:
+        """The titles of the show and of the episode; they are not kept. Raises Unavailable."""
+        return read_titles(self._instance, episode_id)
 
     def load_side_file(self, path: str) -> SideFile:
         """Read artwork, chapters or a transcript by the path of its URL. Raises Unavailable."""

@@ -116,6 +116,17 @@ def read_episodes(instance: Instance, episode_ids: Collection[str]) -> dict[str,
     return known
 
 
+def read_titles(instance: Instance, episode_id: str) -> tuple[str, ...]:
+    """The titles of an episode's show and of itself; nothing for none. Raises Unavailable."""
+    with instance.database.read() as session:
+        found = session.execute(
+            select(Show.title, Episode.title)
+            .join(Episode, Episode.show_id == Show.id)
+            .where(Episode.id == episode_id)
+        ).first()
+    return tuple(found or ())
+
+
 def newest_episode_ids(instance: Instance, show_id: str, limit: int) -> Sequence[str]:
     """The episodes that most listeners will ask for. Raises Unavailable."""
     with instance.database.read() as session:

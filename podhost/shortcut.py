@@ -13,7 +13,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from podhost.ready_answers import Answer, header_lines
-from podhost.web.responses import Request, read_headers
+from podhost.web.responses import Request, read_headers, wants_download
 
 logger = logging.getLogger(__name__)
 
@@ -127,8 +127,12 @@ class ShortcutProtocol(HttpToolsProtocol):
         return answer
 
     def _path(self) -> str:
-        """The path as ASGI says it, if it needs no decoding; else "", which leads nowhere."""
-        path = httptools.parse_url(self.url).path
+        """The path as ASGI says it, if it needs no decoding and the query says nothing to us; else
+        "", which leads nowhere."""
+        url = httptools.parse_url(self.url)
+        path = url.path
+        if url.query is not None and wants_download(url.query):
+            return ""
         return "" if b"%" in path or self.root_path else path.decode("ascii")
 
     def _client_host(self, headers: dict[bytes, bytes]) -> str:

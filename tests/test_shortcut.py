@@ -207,6 +207,7 @@ LONG = [
     request("GET", FEED_PATH, "Connection: Upgrade", "Upgrade: h2c", close=False)[:-2]
     + b"Connection: close\r\n\r\n",
     request("GET", AUDIO_PATH),
+    request("HEAD", AUDIO_PATH + "?download=1"),
     request("GET", f"/transcripts/{EPISODE}/{'0' * 16}.vtt"),
 ]
 EITHER = [

@@ -17,6 +17,8 @@ LONGEST_GUID = 740
 # All that counts as space around a text.
 SPACES = "".join(letter for letter in map(chr, range(1, 0x3001)) if letter.isspace())
 
+# What one system or another takes for something else in names of files.
+_NO_FILE_NAME = frozenset('/\\:*?"<>|')
 # XML 1.0 section 2.2: everything else is a legal character.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _SHORT_CHARS = 100
@@ -180,6 +182,19 @@ _WHOLE_URL = re.compile(
 )
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.\-]*[A-Za-z0-9_.])?|[0-9a-f:.]*:[0-9a-f:.]*")
+
+
+def saved_name(title: str) -> str:
+    """Give the title as a file's name that every system takes, without an ending; it may be empty.
+
+    At most 100 bytes of UTF-8: two of them with an ending fit into the 255 that systems allow.
+    """
+    letters = (
+        " " if letter in _NO_FILE_NAME or unicodedata.category(letter)[0] in "CZ" else letter
+        for letter in unicodedata.normalize("NFC", title)
+    )
+    name = " ".join("".join(letters).split())
+    return truncate_utf8(name, 100).strip(". ")
 
 
 def _quoted(part: str) -> str:

@@ -199,10 +199,12 @@ class Storage(Protocol):
         expires_seconds: int,
         method: str = "GET",
         content_type: str | None = None,
+        disposition: str | None = None,
     ) -> str | None:
         """A URL that gives anybody this one object by this one method; None where we serve it.
 
-        `content_type` is what a GET will be answered with, or what a PUT has to send.
+        `content_type` is what a GET will be answered with, or what a PUT has to send;
+        `disposition` is a GET's Content-Disposition.
         """
         check_key(key)
         return None

@@ -151,12 +151,15 @@ class S3Storage(Storage):
         expires_seconds: int,
         method: str = "GET",
         content_type: str | None = None,
+        disposition: str | None = None,
     ) -> str | None:
         """Signed here without asking the server; nobody looks whether the object exists."""
         parameters = {"Bucket": self.bucket, "Key": self._full(key)}
         if content_type is not None and method != "HEAD":
             name = "ContentType" if method == "PUT" else "ResponseContentType"
             parameters[name] = content_type
+        if disposition is not None and method == "GET":
+            parameters["ResponseContentDisposition"] = disposition
         with self._guard():
             return self._clients.asking().generate_presigned_url(
                 _OPERATIONS[method], Params=parameters, ExpiresIn=expires_seconds

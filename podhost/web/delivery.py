@@ -19,6 +19,7 @@ from podhost.catalogue_entries import AudioTarget
 from podhost.downloads import RequestSpool
 from podhost.errors import Unavailable
 from podhost.feed_formats import names_feed, split_path
+from podhost.formats.text import saved_name
 from podhost.instance import Instance
 from podhost.loading import Loading
 from podhost.ready_answers import Answer
@@ -29,6 +30,7 @@ from podhost.web.immediate import (
     decide_audio,
     find_target,
     is_ours,
+    may_be_id,
     side_answer,
 )
 from podhost.web.responses import (
@@ -40,12 +42,14 @@ from podhost.web.responses import (
     AsgiRequest,
     Decision,
     Request,
+    attachment,
     body_message,
     redirect_answer,
+    wants_download,
 )
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +104,10 @@ class Delivery:
     async def _serve(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         try:
             request = AsgiRequest(scope, receive, send)
-            answer = self.answer_now(request) or await self._fetch(request)
+            if scope["query_string"] and wants_download(scope["query_string"]):
+                answer = await self._download(request)
+            else:
+                answer = self.answer_now(request) or await self._fetch(request)
             if answer is not None:
                 await request.answer(answer)
         except Exception as error:
@@ -259,6 +266,55 @@ class Delivery:
             self._streams -= 1
             stream.close()
 
+    # Audio to be saved
+
+    async def _download(self, request: AsgiRequest) -> Answer | None:
+        """Audio as it is always sent, with the name under which browsers are to save it."""
+        target = await self._find_audio(request)
+        if target is not None:
+            named = attachment(await self._name_to_save(target), target.file_name)
+            request.send = _naming(request.send, named)
+            is_signed = request.method == "GET" and self._now.is_signed(target)
+            if is_signed and decide_audio(request, target).status not in (304, 416):
+                return await self._redirect_named(request, target, named[1].decode())
+        return self.answer_now(request) or await self._fetch(request)
+
+    async def _find_audio(self, request: Request) -> AudioTarget | None:
+        """The file that is asked for, if listeners may have it."""
+        parts = request.path.split("/")
+        if not request.path.startswith("/audio/") or len(parts) != 5 or not may_be_id(parts[2]):
+            return None
+        episode = self._catalogue.find_episode(parts[2])
+        if episode is None:
+            load = self._catalogue.load_episode
+            episode = await self._queries.once(parts[2], load, parts[2])
+        target = find_target(request, episode) if episode.status == 200 else None
+        return None if target is None or target.is_purged else target
+
+    async def _name_to_save(self, target: AudioTarget) -> str:
+        episode_id = str(target.facts[0])
+        try:
+            load = self._catalogue.load_titles
+            titles = await self._queries.once("titles " + episode_id, load, episode_id)
+        except Unavailable:
+            # The audio itself may be there all the same.
+            return target.file_name
+        name = " - ".join(part for part in map(saved_name, titles) if part)
+        ending = target.file_name[target.file_name.rindex(".") :]
+        return name + ending if name else target.file_name
+
+    async def _redirect_named(
+        self, request: Request, target: AudioTarget, disposition: str
+    ) -> Answer:
+        try:
+            url = await self._signed_urls.sign_named(
+                target.storage_key, target.mime_type, disposition
+            )
+        except Unavailable as error:
+            self._complain("audio %s: %s", target.storage_key, error)
+            return self._now.noted(request, target, UNAVAILABLE)
+        return self._now.noted(request, target, redirect_answer(url))
+
     # Artwork, chapters, transcripts
 
     async def _side_file(self, request: Request) -> Answer:
@@ -274,6 +330,17 @@ def _next_limit(limit: int, seconds: float, sent: int) -> int:
         most = LARGE_PIECE_BYTES if sent > _BUFFERED_BYTES else FIRST_PIECE_BYTES
         return min(limit * 2, most)
     return limit
+
+
+def _naming(send: "Send", header: tuple[bytes, bytes]) -> "Send":
+    """A way out that puts the header on answers which have the file, or are about all of it."""
+
+    async def send_named(message: "Message") -> None:
+        if message["type"] == "http.response.start" and message["status"] in (200, 206):
+            message = {**message, "headers": [*message["headers"], header]}
+        await send(message)
+
+    return send_named
 
 
 async def _hung_up(receive: "Receive") -> None:

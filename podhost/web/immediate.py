@@ -217,6 +217,10 @@ class Immediate:
         """Whether listeners fetch this from the store themselves."""
         return self._is_redirecting and target.path is None
 
+    def is_signed(self, target: AudioTarget) -> bool:
+        """Whether listeners are sent there with a signature, which can say what they get."""
+        return self.is_redirected(target) and not self._instance.settings.audio_url
+
     def _redirect(self, request: Request, target: AudioTarget) -> Answer | None:
         base = self._instance.settings.audio_url
         if base:

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from urllib.parse import quote
 
 import msgspec
 
@@ -291,6 +292,20 @@ def joined_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]
     for name, value in headers:
         joined[name] = joined[name] + b", " + value if name in joined else value
     return joined
+
+
+def wants_download(query: bytes) -> bool:
+    """Whether ?download=1 asks for a file to be saved instead of played."""
+    return b"download=1" in query.split(b"&")
+
+
+def attachment(name: str, plain: str) -> tuple[bytes, bytes]:
+    """The header by which browsers save a file under `name` (RFC 6266, RFC 8187), or under
+    `plain`, which is ASCII, where they do not know the extended form."""
+    kept = re.sub(r"[^A-Za-z0-9._-]", "_", plain)
+    extended = quote(name, safe="!#$&+-.^_`|~")
+    value = f"attachment; filename=\"{kept}\"; filename*=UTF-8''{extended}"
+    return b"content-disposition", value.encode("ascii")
 
 
 # Errors

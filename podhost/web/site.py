@@ -341,7 +341,8 @@ def _player(show: Show, episode: Episode, heading: str) -> str:
     words = _ours(show, f"Download ({audio.extension.upper()}, {wording.size(audio.size_bytes)})")
     return (
         f'<audio controls preload="none" src="{url}" aria-labelledby="{heading}"></audio>'
-        f'<p class="quiet"><a href="{url}" download aria-describedby="{heading}">{words}</a></p>'
+        f'<p class="quiet"><a href="{url}?download=1" download aria-describedby="{heading}">'
+        f"{words}</a></p>"
     )
 
 

@@ -14,6 +14,7 @@ from podhost.formats.text import (
     plain_line,
     plain_text,
     remove_forbidden,
+    saved_name,
     slugify,
     truncate_text,
     truncate_utf8,
@@ -232,3 +233,26 @@ def test_a_long_slug_ends_with_a_whole_word() -> None:
 )
 def test_a_guid_is_judged_and_never_cleaned(value, answer):
     assert is_guid(value) is answer
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("Low water", "Low water"),
+        ('AC/DC: what?\\ <b>|*"', "AC DC what b"),
+        ("a\u202eb\x00c\n d\u00a0e", "a b c d e"),
+        (" ..hidden.. ", "hidden"),
+        ("..", ""),
+        ("潮" * 100, "潮" * 32 + "…"),
+        ("e\u0301\ud800", "é"),
+    ],
+)
+def test_a_title_becomes_a_name_that_every_system_takes(title: str, name: str) -> None:
+    assert saved_name(title) == name
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_any_title_becomes_a_name_or_none(title: str) -> None:
+    name = saved_name(title)
+    assert len(name.encode()) <= 100 and not set(name) & set('/\\:*?"<>|\r\n\0')
+    assert saved_name(name) == name

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx
 import pytest
@@ -111,13 +111,14 @@ class Host:
 
 def scope(method: str, path: str, *headers: tuple[str, str]) -> dict[str, Any]:
     raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
+    path, _, query = path.partition("?")
     return {
         "type": "http",
         "method": method,
         "path": path,
         "headers": raw,
         "client": ("203.0.113.9", 50000),
-        "query_string": b"_from=overcast",
+        "query_string": query.encode() or b"_from=overcast",
     }
 
 
@@ -761,6 +762,74 @@ def test_many_files_are_not_all_kept_open(
         files.close()
 
     asyncio.run(story())
+
+
+# Audio to be saved
+
+
+def disposition(reply: Reply) -> str | None:
+    return reply.headers.get("content-disposition")
+
+
+def test_audio_that_is_to_be_saved_says_under_which_name(host: Host) -> None:
+    plain = host.get(AUDIO_PATH)
+    assert disposition(plain) is None
+    with host.instance.database.write() as session:
+        episode = session.get_one(Episode, EPISODE)
+        episode.title = 'Ebbe & Flut: "où?" 潮/\u202egpj..'
+        session.get_one(Show, episode.show_id).title = "Tide Tables"
+    saved = host.get(AUDIO_PATH + "?x&download=1")
+    assert (saved.status, saved.body) == (plain.status, plain.body)
+    name = quote("Tide Tables - Ebbe & Flut où 潮 gpj.mp3", safe="&-.")
+    file_name = AUDIO_PATH.rpartition("/")[2]
+    wanted = f"attachment; filename=\"{file_name}\"; filename*=UTF-8''{name}"
+    assert disposition(saved) == wanted
+    head = host.ask("HEAD", AUDIO_PATH + "?download=1")
+    assert (head.status, disposition(head)) == (200, wanted)
+    part = host.get(AUDIO_PATH + "?download=1", ("Range", "bytes=0-1"))
+    assert (part.status, disposition(part)) == (206, wanted)
+    for odd in (
+        host.get(AUDIO_PATH + "?download=1", ("If-None-Match", ETAG_OF_SOUND)),
+        host.get(AUDIO_PATH + "?download=0"),
+        host.get(AUDIO_PATH[:-4] + "x.mp3?download=1"),
+        host.get("/audio/x?download=1"),
+        host.get("/audio/0000000000000000/1/x.mp3?download=1"),
+        host.get(FEED_PATH + "?download=1"),
+    ):
+        assert disposition(odd) is None
+    records = host.records()
+    assert [(r.status, r.sent) for r in records[:2]] == [(200, SIZE), (200, SIZE)]
+
+
+def test_audio_is_saved_under_the_name_in_its_address_while_the_database_is_away(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.get(AUDIO_PATH)
+
+    def away() -> None:
+        raise Unavailable("The database does not answer; try again in a moment.")
+
+    monkeypatch.setattr(host.instance.database, "read", away)
+    saved = host.get(AUDIO_PATH + "?download=1")
+    assert (saved.status, saved.body) == (200, SOUND)
+    name = AUDIO_PATH.rpartition("/")[2]
+    assert disposition(saved) == f"attachment; filename=\"{name}\"; filename*=UTF-8''{name}"
+
+
+def test_a_bucket_is_told_under_which_name_audio_is_to_be_saved(
+    bucket_host: Callable[..., Host],
+) -> None:
+    host = bucket_host()
+    played = host.get(AUDIO_PATH)
+    saved = host.get(AUDIO_PATH + "?download=1")
+    assert (played.status, saved.status) == (302, 302)
+    fetched = httpx.get(saved.headers["location"])
+    assert fetched.content == SOUND
+    assert fetched.headers["content-disposition"].startswith("attachment; filename=")
+    assert "content-disposition" not in httpx.get(played.headers["location"]).headers
+    unchanged = host.get(AUDIO_PATH + "?download=1", ("If-None-Match", ETAG_OF_SOUND))
+    assert unchanged.status == 304
+    assert [r.status for r in host.records()] == [302, 302, 304]
 
 
 # Audio from a bucket
