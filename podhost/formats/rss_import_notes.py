@@ -64,7 +64,8 @@ def read_notes(encoded: str, description: str, *, title: str, base_url: str | No
     if not encoded and len(clean) < 1000 and plain_line(clean) == plain_line(title):
         return Notes("")
     kept, boilerplate = _without_boilerplate(clean)
-    cut = truncate_html(kept, MAX_NOTES_BYTES)
+    # A character has four bytes at most.
+    cut = kept if 4 * len(kept) <= MAX_NOTES_BYTES else truncate_html(kept, MAX_NOTES_BYTES)
     return Notes(cut, boilerplate, tracking_pictures, was_cut=cut != kept)
 
 

@@ -21,6 +21,7 @@ SPACES = "".join(letter for letter in map(chr, range(1, 0x3001)) if letter.isspa
 _NO_FILE_NAME = frozenset('/\\:*?"<>|')
 # XML 1.0 section 2.2: everything else is a legal character.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+_FORBIDDEN_ASCII = bytes(byte for byte in range(0x20) if byte not in b"\t\n\r")
 _SHORT_CHARS = 100
 _LINE_SPACE = re.compile("[\t\n\x0b\x0c\r\x85\u2028\u2029 ]+")
 _COMMENT = re.compile(r"<!--(?:(?!-->|<!--).)*-->", re.DOTALL)
@@ -44,6 +45,9 @@ _MAX_MARKUP_DEPTH = 8
 
 def remove_forbidden(text: str) -> str:
     """Give `text` without the characters that XML 1.0 forbids and without lone surrogates."""
+    # Ten times as fast, and most texts are so.
+    if text.isascii() and len(text.encode().translate(None, _FORBIDDEN_ASCII)) == len(text):
+        return text
     return _FORBIDDEN.sub("", text)
 
 
@@ -91,9 +95,10 @@ def shown(text: str, max_chars: int = 80) -> str:
     """Give somebody's own words fit to stand in a sentence, on a terminal too: what is printable,
     question marks for the rest, cut to `max_chars`."""
     # Longer ones are cut first, so that looking at them takes no time.
-    return truncate_text(
-        "".join(char if char.isprintable() else "?" for char in text[: max_chars + 1]), max_chars
-    )
+    start = text[: max_chars + 1]
+    if not start.isprintable():
+        start = "".join(char if char.isprintable() else "?" for char in start)
+    return truncate_text(start, max_chars)
 
 
 def truncate_text(text: str, max_chars: int) -> str:

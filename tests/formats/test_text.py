@@ -1,6 +1,7 @@
 """Text and addresses on their way into documents: cleaned, cut, and never an exception."""
 
 import unicodedata
+from urllib.parse import urljoin
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from podhost.formats.text import (
     absolute_url,
     clean_text,
     is_guid,
+    is_plain_url,
     plain_line,
     plain_text,
     remove_forbidden,
@@ -256,3 +258,34 @@ def test_any_title_becomes_a_name_or_none(title: str) -> None:
     name = saved_name(title)
     assert len(name.encode()) <= 100 and not set(name) & set('/\\:*?"<>|\r\n\0')
     assert saved_name(name) == name
+
+
+parts = ["http://", "https://", "a.example", ":80", ":99999", "/", "..", "?", "#", ";", "%20", "%"]
+
+
+@pytest.mark.parametrize(
+    ("url", "is_plain"),
+    [
+        ("https://a.example", True),
+        ("http://a.example:8000/b/%20c?d=1&e#f?g", True),
+        ("https://a.example/b?", False),
+        ("https://a.example/b#", False),
+        ("https://a.example/b?#c", False),
+        ("https://a.example/b;", False),
+        ("HTTPS://a.example/", False),
+        ("https://a.example/é", False),
+        ("ftp://a.example/", False),
+        ("/b", False),
+    ],
+)
+def test_a_plain_url_is_whole(url: str, is_plain: bool) -> None:
+    assert is_plain_url(url) is is_plain
+
+
+@given(st.lists(st.sampled_from([*parts, "a", "=", "@", " ", "é", "["]), max_size=8).map("".join))
+def test_a_plain_url_stays_whatever_is_done_to_it(url: str) -> None:
+    for address in (url, f"https://a.example/{url}"):
+        if is_plain_url(address):
+            assert absolute_url(address) == address
+            assert urljoin("http://b.example/c?d", address) == address
+            assert urljoin("https://a.example/e/", address) == address
