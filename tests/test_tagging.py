@@ -121,6 +121,7 @@ def test_an_episode_is_out_with_its_tags_and_the_upload_is_kept(
     upload, tagged = revisions(instance)
     assert (tagged.original_id, tagged.original_sha256) == (upload.id, upload.sha256)
     assert stored(instance, upload) == mp3.read_bytes()
+    assert tagged.tags == upload.tags, "what the upload says of itself, for a folder without texts"
     written = id3.ID3(io.BytesIO(stored(instance, tagged)))
     assert (str(written["TIT2"]), str(written["TALB"])) == ("Low water", show.title)
     assert str(written["TPE1"]) == "Ann Guest, Bo" and str(written["TDRC"]) == "2026-03-05"
@@ -248,6 +249,7 @@ def test_a_scheduled_episode_has_the_tags_of_the_time_when_it_is_out(
 @ON_ONE_ENGINE
 def test_a_lost_job_is_found_by_the_sweep(instance: Instance, show: Show, mp3: Path) -> None:
     make_episode(instance, show, mp3)
+    assert worker.run_sweep(instance) == 0, "it is published when its tags are written"
     with instance.database.write() as session:
         session.query(Job).filter(Job.kind == WRITE_TAGS).delete()
     work(instance)

@@ -117,6 +117,7 @@ def old_tags(audio: bytes) -> bytes:
         id3.TIT2(encoding=3, text="Old title"),
         id3.TDRC(encoding=3, text="1999-01-02T03:04"),
         id3.TXXX(encoding=3, desc="Mood", text="calm"),
+        id3.TSOP(encoding=3, text="Guest, Ann"),
         id3.COMM(encoding=3, lang="eng", desc="", text="Mine"),
         id3.PRIV(owner="other@example.org", data=b"\x00\xff"),
         id3.RVA2(desc="track", channel=1, gain=-1.5, peak=0.5),
@@ -180,7 +181,7 @@ def test_what_others_wrote_into_an_mp3_stays(tagged: Any) -> None:
     tag = id3.ID3(target)
     assert tag["TXXX:Mood"].text == ["calm"] and tag["COMM::eng"].text == ["Mine"]
     assert tag["PRIV:other@example.org:\x00ÿ"].data == b"\x00\xff"
-    assert tag["RVA2:track"].gain == -1.5
+    assert tag["RVA2:track"].gain == -1.5 and tag["TSOP"].text == ["Guest, Ann"]
     assert b"XFOO" + (200).to_bytes(4, "big") in target.read_bytes()
     assert [(p.type, p.desc) for p in tag.getall("APIC")] == [(3, ""), (20, "logo")]
     assert "1999" not in str(tag["TDRC"]) and b"Old title" not in target.read_bytes()
