@@ -1,6 +1,7 @@
 """Tags in audio: written before an episode is out, once; the upload is kept, and nothing waits for
 ever."""
 
+import dataclasses
 import io
 from datetime import timedelta
 from pathlib import Path
@@ -13,9 +14,10 @@ from sqlalchemy.orm import Session
 
 from podhost import checks, jobs, sweep, tagging, worker
 from podhost.artwork import add_artwork, file_sha256, prepare_artwork
-from podhost.audio import prepare_audio_file, refuse_known_audio
+from podhost.audio import PreparedAudio, prepare_audio_file, refuse_known_audio
 from podhost.chapters import ChapterInput, list_chapters
 from podhost.commands import publish_folder
+from podhost.db import new_id
 from podhost.episodes import EpisodeInput, change_episode, get_episode, replace_audio
 from podhost.errors import Conflict, Invalid, Unavailable
 from podhost.formats.sound import read_sound
@@ -26,6 +28,7 @@ from podhost.models import Audio, Episode, Job, Show
 from podhost.people import CreditInput
 from podhost.publishing import publish_episode
 from podhost.shows import ShowInput, change_show, get_show, set_show_artwork
+from podhost.storage import LocalStorage
 from podhost.tagging import WRITE_TAGS, add_copy, prepare_copy, request_tags, tag_episode
 from tests.audio_files import lame, m4a, wav
 from tests.conftest import FrozenClock
@@ -50,6 +53,21 @@ def with_cover(instance: Instance, show: Show, tmp_path: Path) -> Show:
         locked = get_show(session, show.slug, lock=True)
         set_show_artwork(session, locked, add_artwork(session, picture, now=now), now=now)
         return locked
+
+
+@pytest.fixture(scope="session")
+def probed(mp3: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedAudio:
+    """Probing takes most of the time that an upload takes."""
+    return prepare_audio_file(LocalStorage(tmp_path_factory.mktemp("probed")), mp3)
+
+
+@pytest.fixture
+def upload(instance: Instance, mp3: Path, probed: PreparedAudio) -> PreparedAudio:
+    """The ten seconds of MP3, uploaded."""
+    audio_id = new_id()
+    key = f"audio/{audio_id}.mp3"
+    instance.storage.put_file(key, mp3, content_type="audio/mpeg")
+    return dataclasses.replace(probed, id=audio_id, storage_key=key)
 
 
 def revisions(instance: Instance) -> list[Audio]:
@@ -175,15 +193,15 @@ def test_the_same_values_make_no_new_revision_and_others_only_on_request(
 
 @ON_ONE_ENGINE
 def test_the_upload_again_is_known_and_so_is_what_is_served(
-    instance: Instance, show: Show, mp3: Path, tmp_path: Path
+    instance: Instance, show: Show, upload: PreparedAudio, tmp_path: Path
 ) -> None:
-    make_episode(instance, show, mp3)
+    make_episode(instance, show, upload)
     work(instance)
     with instance.database.read() as session:
         episode = session.query(Episode).one()
-        for audio in revisions(instance):
+        for revision in revisions(instance):
             with pytest.raises(Conflict, match="this very file"):
-                refuse_known_audio(episode, audio.sha256)
+                refuse_known_audio(episode, revision.sha256)
         refuse_known_audio(episode, "0" * 64)
 
 
@@ -218,10 +236,10 @@ def test_publishing_the_same_folder_again_changes_nothing(
 
 @ON_ONE_ENGINE
 def test_without_the_setting_files_are_published_as_they_are(
-    instance: Instance, mp3: Path, tmp_path: Path
+    instance: Instance, upload: PreparedAudio, tmp_path: Path
 ) -> None:
     show = make_show(instance)
-    make_episode(instance, show, mp3)
+    make_episode(instance, show, upload)
     assert status(instance) == "published"
     work(instance)
     assert len(revisions(instance)) == 1
@@ -232,9 +250,9 @@ def test_without_the_setting_files_are_published_as_they_are(
 
 @ON_ONE_ENGINE
 def test_a_scheduled_episode_has_the_tags_of_the_time_when_it_is_out(
-    instance: Instance, show: Show, mp3: Path, clock: FrozenClock
+    instance: Instance, show: Show, upload: PreparedAudio, clock: FrozenClock
 ) -> None:
-    make_episode(instance, show, mp3, at=instance.now() + timedelta(days=1))
+    make_episode(instance, show, upload, at=instance.now() + timedelta(days=1))
     edit(instance, title="Second thoughts")
     work(instance)
     assert len(revisions(instance)) == 1
@@ -247,8 +265,10 @@ def test_a_scheduled_episode_has_the_tags_of_the_time_when_it_is_out(
 
 
 @ON_ONE_ENGINE
-def test_a_lost_job_is_found_by_the_sweep(instance: Instance, show: Show, mp3: Path) -> None:
-    make_episode(instance, show, mp3)
+def test_a_lost_job_is_found_by_the_sweep(
+    instance: Instance, show: Show, upload: PreparedAudio
+) -> None:
+    make_episode(instance, show, upload)
     assert worker.run_sweep(instance) == 0, "it is published when its tags are written"
     with instance.database.write() as session:
         session.query(Job).filter(Job.kind == WRITE_TAGS).delete()
@@ -262,12 +282,12 @@ def test_a_lost_job_is_found_by_the_sweep(instance: Instance, show: Show, mp3: P
 
 @ON_ONE_ENGINE
 def test_what_cannot_be_tagged_is_published_as_it_is_with_a_warning(
-    instance: Instance, show: Show, mp3: Path, monkeypatch: pytest.MonkeyPatch
+    instance: Instance, show: Show, upload: PreparedAudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise Invalid("The sound of the file would not have been the same to the last bit.")
 
-    episode = make_episode(instance, show, mp3)
+    episode = make_episode(instance, show, upload)
     with monkeypatch.context() as patch:
         patch.setattr(tagging, "write_tags", refuse)
         work(instance)
@@ -283,8 +303,10 @@ def test_what_cannot_be_tagged_is_published_as_it_is_with_a_warning(
 
 
 @ON_ONE_ENGINE
-def test_damaged_audio_is_not_copied_on(instance: Instance, show: Show, mp3: Path) -> None:
-    make_episode(instance, show, mp3)
+def test_damaged_audio_is_not_copied_on(
+    instance: Instance, show: Show, upload: PreparedAudio
+) -> None:
+    make_episode(instance, show, upload)
     path = instance.storage.local_path(current(instance).storage_key)
     assert path is not None
     path.chmod(0o600)
@@ -309,14 +331,14 @@ def test_other_kinds_of_audio_have_no_tags_written(
 def test_an_outage_is_waited_for_and_not_for_ever(
     instance: Instance,
     show: Show,
-    mp3: Path,
+    upload: PreparedAudio,
     clock: FrozenClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise Unavailable("The storage is away.")
 
-    make_episode(instance, show, mp3)
+    make_episode(instance, show, upload)
     monkeypatch.setattr(tagging, "write_tags", fail)
     work(instance)
     assert status(instance) == "scheduled" and current(instance).tagging_problem is None
@@ -328,9 +350,9 @@ def test_an_outage_is_waited_for_and_not_for_ever(
 
 @ON_ONE_ENGINE
 def test_work_that_ends_the_worker_each_time_is_given_up(
-    instance: Instance, show: Show, mp3: Path, clock: FrozenClock
+    instance: Instance, show: Show, upload: PreparedAudio, clock: FrozenClock
 ) -> None:
-    make_episode(instance, show, mp3)
+    make_episode(instance, show, upload)
     for _ in range(tagging.MOST_ATTEMPTS):
         # Claimed by a worker that dies, and its lease ends.
         with instance.database.write() as session:
@@ -343,7 +365,11 @@ def test_work_that_ends_the_worker_each_time_is_given_up(
 
 @ON_ONE_ENGINE
 def test_a_kill_at_any_point_loses_nothing_and_doubles_nothing(
-    instance: Instance, show: Show, mp3: Path, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+    instance: Instance,
+    show: Show,
+    upload: PreparedAudio,
+    clock: FrozenClock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Killed(BaseException):
         pass
@@ -351,7 +377,7 @@ def test_a_kill_at_any_point_loses_nothing_and_doubles_nothing(
     def killed(*_: Any, **__: Any) -> None:
         raise Killed
 
-    make_episode(instance, show, mp3)
+    make_episode(instance, show, upload)
     points = ("write_tags", "prepare_audio", "lock_show", "add_revision", "touch_episode")
     for point in points:
         with monkeypatch.context() as patch:
@@ -370,9 +396,9 @@ def test_a_kill_at_any_point_loses_nothing_and_doubles_nothing(
 
 @ON_ONE_ENGINE
 def test_who_edits_meanwhile_gets_the_newest_values(
-    instance: Instance, show: Show, mp3: Path, monkeypatch: pytest.MonkeyPatch
+    instance: Instance, show: Show, upload: PreparedAudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_episode(instance, show, mp3)
+    make_episode(instance, show, upload)
     write = tagging.write_tags
     titles: list[str] = []
 
@@ -390,11 +416,16 @@ def test_who_edits_meanwhile_gets_the_newest_values(
 
 @ON_ONE_ENGINE
 def test_the_upload_is_not_swept_while_its_copy_is_served(
-    instance: Instance, show: Show, mp3: Path, clock: FrozenClock, tmp_path: Path
+    instance: Instance,
+    show: Show,
+    mp3: Path,
+    upload: PreparedAudio,
+    clock: FrozenClock,
+    tmp_path: Path,
 ) -> None:
-    make_episode(instance, show, mp3)
+    make_episode(instance, show, upload)
     work(instance)
-    upload, tagged = revisions(instance)
+    tagged = current(instance)
     clock.advance(days=40)
     edit(instance, title="Lower")
     request(instance)
@@ -443,18 +474,26 @@ def put_audio(instance: Instance, path: Path) -> None:
 
 @ON_ONE_ENGINE
 def test_what_replaces_audio_that_is_out_has_its_tags_at_once(
-    instance: Instance, show: Show, mp3: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    instance: Instance,
+    show: Show,
+    mp3: Path,
+    upload: PreparedAudio,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     make_episode(
-        instance, show, mp3, chapters=[ChapterInput(start_seconds=at, title="X") for at in (0, 9)]
+        instance,
+        show,
+        upload,
+        chapters=[ChapterInput(start_seconds=at, title="X") for at in (0, 9)],
     )
     work(instance)
     shorter = tmp_path / "shorter.mp3"
     shorter.write_bytes(lame(5))
     put_audio(instance, shorter)
-    _, _, upload, tagged = revisions(instance)
-    assert upload.created_at == upload.replaced_at, "nobody was ever sent to it"
-    assert (tagged.original_id, tagged.replaced_at) == (upload.id, None)
+    _, _, given, tagged = revisions(instance)
+    assert given.created_at == given.replaced_at, "nobody was ever sent to it"
+    assert (tagged.original_id, tagged.replaced_at) == (given.id, None)
     written = id3.ID3(io.BytesIO(stored(instance, tagged)))
     assert len(written.getall("CHAP")) == 1 and str(written["TIT2"]) == "Low water"
     work(instance)
@@ -471,9 +510,9 @@ def test_what_replaces_audio_that_is_out_has_its_tags_at_once(
 
 @ON_ONE_ENGINE
 def test_a_withdrawn_draft_is_not_published_by_its_tags(
-    instance: Instance, show: Show, mp3: Path
+    instance: Instance, show: Show, upload: PreparedAudio
 ) -> None:
-    make_episode(instance, show, mp3)
+    make_episode(instance, show, upload)
     from podhost.publishing import withdraw_episode
 
     with instance.database.write() as session:
@@ -488,9 +527,9 @@ def test_a_withdrawn_draft_is_not_published_by_its_tags(
 
 @ON_ONE_ENGINE
 def test_turning_the_setting_off_leaves_later_uploads_alone(
-    instance: Instance, show: Show, mp3: Path
+    instance: Instance, show: Show, upload: PreparedAudio
 ) -> None:
-    make_episode(instance, show, mp3, publish=False)
+    make_episode(instance, show, upload, publish=False)
     with instance.database.write() as session:
         locked = get_show(session, show.slug, lock=True)
         change_show(session, locked, ShowInput(write_tags=False), now=instance.now())
