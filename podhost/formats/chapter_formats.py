@@ -48,8 +48,11 @@ CHAPTER_TYPES = {
     "txt": MIME_TYPES["text"],
 }
 
+_NAMESPACE = "http://podlove.org/simple-chapters"
 _STARTS_LIKE_A_TIME = re.compile(r"[\s\-–—*•·]*[\[(]?[0-9]+:[0-9]")
 _WEBVTT = re.compile(r"WEBVTT(?:[ \t\n]|$)")
+# As mkvtoolnix, HandBrake and the tags of Ogg files have them: CHAPTER01=00:00:00.000.
+_NUMBERED = re.compile(r"^[ \t]*CHAPTER([0-9]{1,4})(NAME|URL)?=(.*)$", re.IGNORECASE | re.MULTILINE)
 _BREAK = re.compile(r"<br ?/?>|\n", re.IGNORECASE)
 _MARKDOWN_LINK = re.compile(r"\[([^\[\]\n]{0,500})\]\((https?://[^()\s<>]{1,2000})\)")
 _EMPHASIS = re.compile(r"\*+|__|`|\\$")
@@ -59,8 +62,8 @@ def parse_chapters(data: bytes, filename: str) -> list[Chapter]:
     """Read a chapter file of any format, told by its content, then by its name.
 
     JSON chapters (podcast namespace), Podlove Simple Chapters, WebVTT, SRT, and text with one
-    chapter per line, also as mp4chaps and Audacity write them. Raises Invalid with a sentence
-    when the file holds no chapters or cannot be understood. Times are as written:
+    chapter per line, also as mp4chaps, mkvtoolnix and Audacity write them. Raises Invalid with a
+    sentence when the file holds no chapters or cannot be understood. Times are as written:
     `normalise_chapters` fits them to the audio.
     """
     check_size(data)
@@ -75,6 +78,8 @@ def parse_chapters(data: bytes, filename: str) -> list[Chapter]:
         return _cue_chapters(text, "vtt")
     if TIMING_LINE.search(text):
         return _cue_chapters(text, "srt")
+    if _NUMBERED.search(text):
+        return _numbered_chapters(text)
     _refuse_impossible_times(text)
     chapters = parse_text_chapters(text)
     if not chapters:
@@ -94,6 +99,9 @@ def parse_simple_chapters(data: bytes) -> list[Chapter]:
 
     check_size(data)
     text, _ = decoded(data, encoding_of(data)[0])
+    if "xmlns:psc" not in text:
+        # Copied out of a feed, which declares the prefix far above.
+        text = text.replace("<psc:chapters", f'<psc:chapters xmlns:psc="{_NAMESPACE}"', 1)
     root = strict_root(text.lstrip().encode("utf-8", "ignore"))
     if root is None:
         raise Invalid(
@@ -150,7 +158,7 @@ def render_chapters(
 def _simple_chapters(chapters: Sequence[Chapter]) -> bytes:
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
-        '<psc:chapters version="1.2" xmlns:psc="http://podlove.org/simple-chapters">',
+        f'<psc:chapters version="1.2" xmlns:psc="{_NAMESPACE}">',
     ]
     for chapter in chapters:
         values = {
@@ -209,6 +217,21 @@ def _cue_chapters(text: str, found: Literal["vtt", "srt"]) -> list[Chapter]:
         Chapter(start_ms=cue.start_ms, end_ms=cue.end_ms, title=" ".join(cue.text.split()))
         for cue in cues
     ]
+
+
+def _numbered_chapters(text: str) -> list[Chapter]:
+    """Lines such as CHAPTER01=00:01:30.000, CHAPTER01NAME=Title and CHAPTER01URL=..."""
+    found: dict[int, dict[str, str]] = {}
+    for number, name, value in _NUMBERED.findall(text):
+        found.setdefault(int(number), {})[name.upper()] = value.strip()
+    chapters = []
+    for number, said in found.items():
+        start_ms = play_time_ms(said.get("", "").replace(",", "."))
+        if start_ms is None:
+            raise Invalid(f"Chapter {number} has no time, such as CHAPTER01=00:01:30.000.")
+        title, url = said.get("NAME", ""), said.get("URL") or None
+        chapters.append(Chapter(start_ms=start_ms, title=title, url=url))
+    return chapters
 
 
 def _simple_chapter(element: Any, number: int) -> Chapter:

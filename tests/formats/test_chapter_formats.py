@@ -86,7 +86,7 @@ def test_it_reads_simple_chapters_as_programs_spell_them(source, encoding):
         ("<chapters><chapter start='soon' title='A'/></chapters>", "Chapter 1: its start 'soon'"),
         ("<rss version='2.0'><channel/></rss>", "not Podlove Simple Chapters"),
         ("<chapters><chapter start='1'></chapters>", "cannot be read as chapters"),
-        ("<psc:chapters/>", "cannot be read as chapters"),
+        ("<x:chapters/>", "cannot be read as chapters"),
         ('<!DOCTYPE c [<!ENTITY a "x">]><chapters/>', "DOCTYPE"),
         ('<!DOCTYPE c SYSTEM "file:///etc/passwd"><chapters/>', "DOCTYPE"),
         ("<chapters>" + "<chapter>" * 5000, "cannot be read as chapters"),
@@ -95,6 +95,24 @@ def test_it_reads_simple_chapters_as_programs_spell_them(source, encoding):
 def test_xml_that_is_no_list_of_chapters_is_refused_in_a_sentence(source, sentence):
     with pytest.raises(Invalid, match=sentence):
         parse_chapters(source.encode(), "chapters.xml")
+
+
+def test_simple_chapters_may_be_copied_out_of_a_feed():
+    copied = "<psc:chapters version='1.2'><psc:chapter start='5' title='A'/></psc:chapters>"
+    assert parse_chapters(copied.encode(), "") == [Chapter(start_ms=5000, title="A")]
+
+
+def test_it_reads_numbered_lines():
+    source = (
+        "CHAPTER01=00:00:00.000\r\nCHAPTER01NAME=Über = uns\r\n"
+        "chapter02=00:01:02,5\nchapter02name=Two\nCHAPTER02URL=https://two.example/\n"
+    )
+    assert parse_chapters(source.encode(), "chapters.txt") == [
+        Chapter(start_ms=0, title="Über = uns"),
+        Chapter(start_ms=62_500, title="Two", url="https://two.example/"),
+    ]
+    with pytest.raises(Invalid, match="Chapter 3 has no time"):
+        parse_chapters(b"CHAPTER03NAME=Three", "chapters.txt")
 
 
 @pytest.mark.parametrize("source", [VTT, SRT, VTT.replace("\n", "\r\n"), "\n\n" + SRT])

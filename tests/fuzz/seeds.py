@@ -33,6 +33,7 @@ CHAPTERS: Mapping[str, bytes] = {
 <psc:chapter start="1:02:03.5" title="Late" image="https://a.example/1.jpg"/></psc:chapters>""",
     "vtt": b"chapters.vtt\nWEBVTT\n\n00:00.000 --> 00:30.000\nStart\n\n00:30.000 --> 01:00.000\nB",
     "srt": b"chapters.srt\n1\n00:00:00,000 --> 00:00:30,000\nStart",
+    "numbered": b"chapters.txt\nCHAPTER01=00:00:00.000\nCHAPTER01NAME=A\nCHAPTER01URL=https://a.example/",
     "markdown": b"notes.md\n* **00:00** [Start](https://a.example/)\n* 1:02 *Two*<br>02:00 Three\n",
 }
 TRANSCRIPTS: Mapping[str, bytes] = {
