@@ -123,8 +123,7 @@ def work_until_done(
                     import_summary(session, rows.get_import(session, import_id))
                     for import_id in import_ids
                 ]
-            under_way = sum(bytes_under_way(instance, import_id) for import_id in import_ids)
-            on_progress(found, under_way)
+            on_progress(found, bytes_under_way(instance))
             if all(one.state in (rows.DONE, rows.FAILED) for one in found):
                 return True
             if stop.wait(_LOOK_EVERY_SECONDS):

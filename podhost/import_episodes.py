@@ -4,6 +4,7 @@ It may be killed at any instant and is done again; audio that was fetched is not
 Nothing is published here.
 """
 
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -27,7 +28,7 @@ from podhost.episodes import (
     find_episode_by_guid,
     set_episode_artwork,
 )
-from podhost.errors import Forbidden, Invalid, PodhostError, Unavailable
+from podhost.errors import Conflict, Forbidden, Invalid, PodhostError, Unavailable
 from podhost.file_fetching import (
     SLOWEST,
     BusyServer,
@@ -58,6 +59,8 @@ from podhost.transcripts import PreparedTranscript, set_transcripts
 
 if TYPE_CHECKING:
     from podhost.fetching import Fetcher
+
+log = logging.getLogger(__name__)
 
 _MB = 1024 * 1024
 _KNOWN = "The show had an episode with this guid already; that one was left as it is."
@@ -108,6 +111,16 @@ def import_episode(
         return _try_later(instance, key, error.message, wait_seconds)
     except (RefusedFile, Invalid, Forbidden) as error:
         _fail(instance, key, error.message)
+    except Conflict as error:
+        return _try_later(instance, key, error.message, 0)
+    except (PodhostError, OSError):
+        # Parts of ours do not answer, or we are to stop: it is done again for as long as it takes.
+        raise
+    except Exception as error:
+        # One that nobody foresaw must not keep all the others from being published.
+        log.exception("an episode could not be imported", extra={"import_episode": key})
+        name = type(error).__name__
+        return _try_later(instance, key, f"Something went wrong inside podhost: {name}.", 0)
     return forget_file(path)
 
 
@@ -120,15 +133,10 @@ def audio_path(instance: Instance, key: str) -> Path:
     return instance.settings.data / "imports" / f"{key}.audio"
 
 
-def bytes_under_way(instance: Instance, import_id: str) -> int:
+def bytes_under_way(instance: Instance) -> int:
     """How much audio lies on this machine that is not stored yet."""
-    with instance.database.read() as session:
-        waiting = session.scalars(
-            select(ImportEpisode.id).where(
-                ImportEpisode.import_id == import_id, ImportEpisode.state == rows.WAITING
-            )
-        ).all()
-    return sum(fetched_bytes(audio_path(instance, key)) for key in waiting)
+    keys = {path.stem for path in (instance.settings.data / "imports").glob("*.*")}
+    return sum(fetched_bytes(audio_path(instance, key)) for key in keys)
 
 
 def remove_abandoned_audio(instance: Instance) -> None:

@@ -245,18 +245,27 @@ def note_failure(session: Session, row: ImportEpisode, error: str, *, now: datet
 def go_on_if_complete(session: Session, import_id: str, *, now: datetime) -> None:
     """When no episode is waited for any more, publish what came: as a job."""
     session.flush()
-    if not counts_of(session, import_id).waiting:
+    if not is_waiting(session, import_id):
         enqueue(session, IMPORT_SHOW, import_id, now=now, run_at=now)
+
+
+def is_waiting(session: Session, import_id: str) -> bool:
+    """Whether an episode is still waited for."""
+    waiting = select(ImportEpisode.id).where(
+        ImportEpisode.import_id == import_id, ImportEpisode.state == WAITING
+    )
+    return session.scalar(waiting.limit(1)) is not None
 
 
 def retry_import(session: Session, row: Import, *, now: datetime) -> int:
     """Try the failed episodes once more, them alone; how many they are. Raises Conflict.
 
-    An import whose feed could not be read is begun anew.
+    An import whose feed could not be read is begun anew, and one that was given up goes on.
     """
-    if row.show_id is None:
-        row.state, row.error = READING, None
-        enqueue(session, IMPORT_SHOW, row.id, now=now, run_at=now)
+    if row.show_id is None or row.state == FAILED:
+        row.state, row.error = READING if row.show_id is None else RUNNING, None
+        jobs.clear_failed(session, IMPORT_SHOW, row.id)
+        go_on_if_complete(session, row.id, now=now)
         return 0
     failed = failed_episodes(session, row.id)
     if not failed:
@@ -347,12 +356,8 @@ def enqueue_missed(session: Session, *, now: datetime) -> int:
             )
         )
     }
-    gave_up = {
-        job.key: job.error or "It could not be done."
-        for job in session.scalars(
-            select(Job).where(Job.kind == IMPORT_EPISODE, Job.status == "failed")
-        )
-    }
+    given_up = select(Job).where(Job.kind.in_(KINDS), Job.status == "failed")
+    gave_up = {job.key: job.error or "It could not be done." for job in session.scalars(given_up)}
     open_imports = select(Import).where(Import.state.in_((READING, RUNNING, COMPARING)))
     for row in session.scalars(open_imports).all():
         waiting = session.scalars(
@@ -370,7 +375,12 @@ def enqueue_missed(session: Session, *, now: datetime) -> int:
                 jobs.clear_failed(session, IMPORT_EPISODE, episode_id)
             else:
                 enqueue(session, IMPORT_EPISODE, episode_id, now=now, run_at=now)
-        if not waiting and (IMPORT_SHOW, row.id) not in in_hand:
-            missed += 1
+        if waiting or (IMPORT_SHOW, row.id) in in_hand:
+            continue
+        missed += 1
+        if row.id in gave_up:
+            row.state, row.error = FAILED, gave_up[row.id]
+            jobs.clear_failed(session, IMPORT_SHOW, row.id)
+        else:
             enqueue(session, IMPORT_SHOW, row.id, now=now, run_at=now)
     return missed

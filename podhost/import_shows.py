@@ -284,7 +284,7 @@ def publish_import(instance: Instance, import_id: str) -> None:
     with instance.database.write() as session:
         row = rows.get_import(session, import_id, lock=True)
         now = instance.now()
-        if row.state != rows.RUNNING or rows.counts_of(session, import_id).waiting:
+        if row.state != rows.RUNNING or rows.is_waiting(session, import_id):
             return
         show = session.get_one(Show, row.show_id)
         if show.deleted_at is None:

@@ -1,6 +1,7 @@
 """Moving a show in, whole: killed and gone on with, with bad episodes, again, and what is told."""
 
 import hashlib
+import io
 import json
 import re
 import signal
@@ -12,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 from sqlalchemy import delete, select
 
 from podhost.config import read_settings
@@ -22,8 +24,10 @@ from podhost.file_fetching import SLOWEST, Pace, fetch_file
 from podhost.import_answers import ImportAnswer
 from podhost.import_commands import begin_imports, import_results, retry_failed
 from podhost.import_episodes import audio_path
+from podhost.import_rows import IMPORT_EPISODE
 from podhost.import_worker import next_import
 from podhost.instance import Instance, open_instance
+from podhost.jobs import MAX_ATTEMPTS
 from podhost.models import ImportEpisode, Job, Show
 from podhost.shows import get_show
 from podhost.worker import run_due_jobs, run_sweep
@@ -221,6 +225,38 @@ def test_what_failed_is_tried_again_alone(mover: Mover, host: OldHost) -> None:
         retry_failed(mover.instance, host.url + "/feed.xml")
 
 
+def picture() -> bytes:
+    target = io.BytesIO()
+    Image.new("RGB", (64, 48), "teal").save(target, "PNG")
+    return target.getvalue()
+
+
+@on_sqlite
+def test_small_files_that_cannot_be_had_are_said_and_stop_nothing(
+    mover: Mover, host: OldHost
+) -> None:
+    with_audio(host, 2)
+    host.answers["/face.png"] = Answer(picture(), "image/png")
+    host.answers["/odd.vtt"] = Answer(b"%PDF-1.7", "text/vtt")
+    host.answers["/odd.json"] = Answer(b"{}", "application/json")
+    more = (
+        '<podcast:person img="{url}/face.png">Ann</podcast:person>'
+        '<itunes:image href="{url}/gone.jpg"/>'
+        '<podcast:transcript url="{url}/odd.vtt" type="text/vtt"/>'
+        '<podcast:chapters url="{url}/odd.json" type="application/json+chapters"/>'
+    )
+    answer = mover.bring(host.feed(item(2, more=more), item(1, more=more)))
+    assert answer.episodes.done == 2
+    for entry in answer.episode_list:
+        assert any("The chapter file does not come" in note for note in entry.notes)
+        assert any("A transcript does not come" in note for note in entry.notes)
+    # What many episodes name is asked for once, whether it is there or not.
+    asked = [path for _, path, _ in host.asked]
+    assert (asked.count("/face.png"), asked.count("/gone.jpg")) == (1, 1)
+    feed = mover.feed()
+    assert feed.count('img="https://pod.example/artwork/') == 2
+
+
 # Again
 
 
@@ -325,6 +361,21 @@ def test_nothing_is_seen_before_everything_is_there(mover: Mover, host: OldHost)
     mover.work([one.import_id for one in begun if one.import_id])
     assert mover.feed().count("<item>") == 3
     assert "<itunes:block>" not in mover.feed()
+
+
+@on_sqlite
+def test_what_killed_each_worker_does_not_hold_up_the_others(mover: Mover, host: OldHost) -> None:
+    with_audio(host, 2)
+    begun = begin_imports(mover.instance, host.feed(item(2), item(1)), mover.fetcher, is_mine=False)
+    with mover.instance.database.write() as session:
+        job = session.scalars(select(Job).where(Job.kind == IMPORT_EPISODE).limit(1)).one()
+        job.attempts = MAX_ATTEMPTS
+    assert next_import(mover.instance, mover.fetcher, owner="a-1-b") is not None
+    mover.clock.advance(minutes=1)
+    run_sweep(mover.instance)
+    (answer,) = mover.work([one.import_id for one in begun if one.import_id])
+    assert (answer.episodes.done, answer.episodes.failed) == (1, 1)
+    assert "worker died" in next(entry.error or "" for entry in answer.episode_list if entry.error)
 
 
 @on_sqlite
