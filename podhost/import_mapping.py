@@ -67,7 +67,7 @@ def show_input(show: ImportedShow) -> tuple[ShowInput, list[str]]:
         notes.append("The owner's mail address stays private; give it anew if apps may show it.")
     _take_tags(given, tags, read_show_tag, notes)
     given = _usable(given, Show(), changed_show_fields, notes)
-    _keep_unknown(given, rest, notes)
+    _say_unknown(rest, notes)
     return given, notes
 
 
@@ -107,7 +107,7 @@ def episode_input(
         if len(inside) < len(given.soundbites):
             notes.append("A soundbite ends after the audio does; it is left out.")
             given.soundbites = tuple(inside)
-    _keep_unknown(given, rest, notes)
+    _say_unknown(rest, notes)
     return given, notes
 
 
@@ -122,13 +122,11 @@ def as_markdown(notes_html: str) -> str:
     return text if _BEGINS_AS_BLOCK.match(text) else f"<div>{text}</div>"
 
 
-def _keep_unknown(given: ShowInput | EpisodeInput, xml: Sequence[str], notes: list[str]) -> None:
-    """Hand over the tags that no field holds, each as XML that stands for itself."""
-    if xml:
-        names = ", ".join(
-            dict.fromkeys(shown(re.split(r"[\s/>]", tag[1:80])[0], 40) for tag in xml)
-        )
-        notes.append(f"Tags that podhost does not know are left out: {names}.")
+def _say_unknown(tags: Sequence[str], notes: list[str]) -> None:
+    """Say which tags have no field; what podhost does not know at all is kept as it is."""
+    if tags:
+        names = ", ".join(dict.fromkeys(tags))
+        notes.append(f"Podcast tags that podhost has no field for are left out: {names}.")
 
 
 def _medium(show: ImportedShow, notes: list[str]) -> str:

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podhost.feeds import episode_people
-from podhost.formats.feed_tags import read_episode_tags, read_show_tags
 from podhost.formats.feed_xml import read_feed
 from podhost.formats.imported import ImportedShow
 from podhost.formats.markdown import NotesGuest, clean_html, render_guests_html, render_notes
@@ -19,7 +18,7 @@ from podhost.formats.rss_import import read_show
 from podhost.formats.text import plain_line, plain_text
 from podhost.import_mapping import as_markdown, episode_input, is_blocked, show_input
 from podhost.models import Credit
-from tests.formats.test_rss import make_episode, make_show
+from tests.formats.test_rss import episode_tags, make_episode, make_show, show_tags
 
 GOLDEN = Path(__file__).parent / "golden"
 FEED = "https://pod.example/tide/feed.xml"
@@ -161,18 +160,28 @@ def _values(person: FeedPerson) -> tuple[Any, ...]:
     return (person.name, person.role, person.group, person.url, person.image_url)
 
 
+# Mail addresses, which are never published again unasked.
+PRIVATE = {"locked_owner", "managing_editor", "web_master"}
+# How the old host cut its feeds stands in no tag.
+OWN_AFFAIRS = {"feeds", "feed_page_size", "slim_after", "labels"}
+
+
 def test_every_optional_tag_comes_back() -> None:
-    said = tomllib.loads((GOLDEN / "every-tag" / "input.toml").read_text())
+    text = (GOLDEN / "every-tag" / "input.toml").read_text()
+    # Feeds say it in the taxonomy's own form.
+    said = tomllib.loads(text.replace('role = "Guest"', 'role = "guest", group = "cast"'))
     read = imported((GOLDEN / "every-tag" / "expected.xml").read_bytes())
     given, notes = show_input(read)
-    wanted = read_show_tags(said["show"]["tags"])
-    for name in wanted.__struct_fields__:
+    wanted = show_tags(said["show"]["tags"])
+    for name in set(wanted.__struct_fields__) - PRIVATE - OWN_AFFAIRS:
         assert (getattr(given, name) or None) == (getattr(wanted, name) or None), name
     episode, more = episode_input(read.episodes[0], read)
-    wanted_of_episode = read_episode_tags(said["episodes"][0]["tags"])
-    for name in wanted_of_episode.__struct_fields__:
+    wanted_of_episode = episode_tags(said["episodes"][0]["tags"])
+    for name in set(wanted_of_episode.__struct_fields__) - OWN_AFFAIRS:
         assert (getattr(episode, name) or None) == (getattr(wanted_of_episode, name) or None), name
-    assert notes + more == []
+    assert notes + more == [
+        "The owner's mail address stays private; give it anew if apps may show it."
+    ]
 
 
 @given(

@@ -171,6 +171,7 @@ class ImportedShow:
     author: str | None = None
     owner_name: str | None = None
     mail: str | None = None
+    itunes_title: str | None = None
     explicit: bool = False
     show_type: str = "episodic"
     categories: tuple[Category, ...] = ()

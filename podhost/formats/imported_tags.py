@@ -1,13 +1,11 @@
 """Optional tags of a foreign feed as the values that shows and episodes hold, one field each.
 
-It only renames: what a value may be is judged where it is taken in (`feed_tags`). Tags that no
-field holds are given back as XML.
+It only renames: what a value may be is judged where it is taken in (`feed_tags`).
 """
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
@@ -18,43 +16,40 @@ from podhost.formats.imported import (
     ImportedShow,
     ImportedTag,
 )
+from podhost.formats.text import plain_text
 
 Found = dict[str, Any]
 
 # podhost writes these by itself, out of what it has.
 _OWN = frozenset({"podcast:podping", "podcast:trailer", "podcast:image", "podcast:images"})
-_PODCAST = NAMESPACES["podcast"]
 _SPOTIFY = f"{{{NAMESPACES['spotify']}}}"
 _MEDIA = f"{{{NAMESPACES['media']}}}"
 _TRUE = frozenset({"true", "yes", "1"})
 
 
-def show_tags(show: ImportedShow) -> tuple[Found, tuple[str, ...]]:
-    """The fields of a show's tags, as JSON has them, and what no field holds, as XML."""
+def show_tags(show: ImportedShow) -> tuple[Found, list[str]]:
+    """The fields of a show's tags, as JSON has them, and the names of tags that no field holds."""
     found, rest = _read(show.tags, _SHOW_LISTS, _SHOW_SINGLES)
-    found |= _links(show.funding, show.license)
-    pictures = [tag for tag in show.tags if tag.name == "podcast:image"]
-    # Said a second time in feeds that say it now.
-    if pictures:
-        found["images"] = True
-    if alt := next((alt for tag in pictures if (alt := tag.attributes.get("alt"))), None):
-        found["artwork_alt"] = alt
+    found |= _links(show.funding, show.license) | _foreign(show.unknown_xml)
+    found |= _pictures(show.tags) | _without_nothing(apple_title=show.itunes_title)
     if any(episode.chapters for episode in show.episodes):
         found["inline_chapters"] = True
-    unknown = []
-    for xml in show.unknown_xml:
-        field = _foreign(xml)
-        found |= field
-        unknown += [] if field else [xml]
-    return found, (*unknown, *map(_xml, rest))
+    return found, rest
 
 
-def episode_tags(episode: ImportedEpisode) -> tuple[Found, tuple[str, ...]]:
+def episode_tags(episode: ImportedEpisode) -> tuple[Found, list[str]]:
     """As `show_tags`, for an episode."""
     found, rest = _read(episode.tags, _EPISODE_LISTS, _EPISODE_SINGLES)
-    found |= _links(episode.funding, episode.license)
-    if episode.number_display:
-        found["episode_display"] = episode.number_display
+    found |= _links(episode.funding, episode.license) | _foreign(episode.unknown_xml)
+    pictures = _pictures(episode.tags)
+    # Whether feeds say it in sizes is a matter of the show.
+    pictures.pop("images", None)
+    found |= pictures
+    found |= _without_nothing(
+        apple_title=episode.itunes_title,
+        decimal_number=episode.decimal_number,
+        episode_display=episode.number_display,
+    )
     if episode.soundbites:
         found["soundbites"] = [
             _without_nothing(
@@ -71,16 +66,16 @@ def episode_tags(episode: ImportedEpisode) -> tuple[Found, tuple[str, ...]]:
     ]
     if more:
         found["alternate_enclosures"] = [*found.get("alternate_enclosures", ()), *more]
-    return found, (*episode.unknown_xml, *map(_xml, rest))
+    return found, rest
 
 
 def _read(
     tags: Sequence[ImportedTag],
     lists: Mapping[str, tuple[str, Callable[[ImportedTag], Any]]],
     singles: Mapping[str, tuple[str, Callable[[ImportedTag], Any]]],
-) -> tuple[Found, list[ImportedTag]]:
+) -> tuple[Found, list[str]]:
     found: Found = {}
-    rest: list[ImportedTag] = []
+    rest: list[str] = []
     for tag in tags:
         name = tag.name
         if name == "podcast:block" and not tag.attributes.get("id"):
@@ -92,7 +87,7 @@ def _read(
             field, read = singles[name]
             found[field] = read(tag)
         elif name not in _OWN:
-            rest.append(tag)
+            rest.append(name)
     return found, rest
 
 
@@ -105,8 +100,18 @@ def _links(funding: Iterable[ImportedLink], license_: ImportedLink | None) -> Fo
     return found
 
 
-def _foreign(xml: str) -> Found:
-    """The field of a tag of Spotify or Media RSS; nothing for any other."""
+def _foreign(tags: Iterable[str]) -> Found:
+    """Tags of Spotify and Media RSS as the fields that they have, and all others as they are."""
+    found: Found = {}
+    others: list[str] = []
+    for xml in tags:
+        field = _known_field(xml)
+        found |= field
+        others += [] if field else [xml]
+    return found | _without_nothing(foreign_tags=others)
+
+
+def _known_field(xml: str) -> Found:
     if "spotify" not in xml and "mrss" not in xml:
         return {}
     try:
@@ -126,6 +131,38 @@ def _foreign(xml: str) -> Found:
             }
         }
     return {}
+
+
+def _pictures(tags: Iterable[ImportedTag]) -> Found:
+    """Pictures of another shape or for a purpose, and what is said of the artwork once more."""
+    found: Found = {}
+    for tag in tags:
+        if tag.name != "podcast:image":
+            continue
+        said = tag.attributes
+        is_square = "width" in said and said.get("aspect-ratio", "1/1") == "1/1"
+        if not is_square or said.get("purpose", "artwork") != "artwork":
+            found.setdefault("other_images", []).append(_picture(tag))
+            continue
+        # The artwork in one of its sizes, said a second time in feeds that say it now.
+        found["images"] = True
+        if alt := tag.attributes.get("alt"):
+            found.setdefault("artwork_alt", alt)
+    return found
+
+
+def _picture(tag: ImportedTag) -> Found:
+    found = _named(
+        tag,
+        href="href",
+        alt="alt",
+        aspect_ratio="aspect-ratio",
+        width="width",
+        height="height",
+        type="type",
+        purpose="purpose",
+    )
+    return _numbers(found, "width", "height")
 
 
 def _without_nothing(**values: Any) -> Found:
@@ -269,6 +306,41 @@ def _enclosure(tag: ImportedTag) -> Found:
     return found
 
 
+def _live(tag: ImportedTag) -> Found:
+    """A podcast:liveItem, which is written as an item is."""
+    found = _named(tag, status="status", start="start", end="end")
+    for child in tag.children:
+        if child.name in ("title", "guid", "link", "description"):
+            text = child.text
+            if child.name == "description":
+                # Between paragraphs is a blank line.
+                text = plain_text(re.sub(r"</p>\s*<p>", "<br><br>", text))
+            found |= _without_nothing(**{child.name: text})
+        elif child.name == "enclosure":
+            found["enclosure"] = _named(child, url="url", type="type")
+        elif child.name == "podcast:image":
+            found |= _named(child, image_url="href")
+        elif child.name == "podcast:chat":
+            found["chat"] = _chat(child)
+    for name, field, read in (
+        ("podcast:alternateEnclosure", "alternate_enclosures", _enclosure),
+        ("podcast:contentLink", "content_links", _content_link),
+        ("podcast:person", "people", _person),
+    ):
+        if children := _children(tag, name):
+            found[field] = [read(child) for child in children]
+    return found
+
+
+def _content_link(tag: ImportedTag) -> Found:
+    return _named(tag, href="href") | {"text": tag.text}
+
+
+def _person(tag: ImportedTag) -> Found:
+    found = _named(tag, role="role", group="group", url="href", image_url="img")
+    return found | {"name": tag.text}
+
+
 _LISTS: Mapping[str, tuple[str, Callable[[ImportedTag], Any]]] = {
     "podcast:txt": (
         "txt",
@@ -281,14 +353,12 @@ _SHOW_LISTS = {
     **_LISTS,
     "podcast:block": ("platform_blocks", _block),
     "podcast:remoteItem": ("remote_items", _remote),
+    "podcast:liveItem": ("live_items", _live),
 }
 _EPISODE_LISTS = {
     **_LISTS,
     "podcast:alternateEnclosure": ("alternate_enclosures", _enclosure),
-    "podcast:contentLink": (
-        "content_links",
-        lambda tag: _named(tag, href="href") | {"text": tag.text},
-    ),
+    "podcast:contentLink": ("content_links", _content_link),
 }
 _SHOW_SINGLES: Mapping[str, tuple[str, Callable[[ImportedTag], Any]]] = {
     "podcast:chat": ("chat", _chat),
@@ -301,18 +371,3 @@ _EPISODE_SINGLES: Mapping[str, tuple[str, Callable[[ImportedTag], Any]]] = {
     "podcast:chat": ("chat", _chat),
     "podcast:value": ("value", _episode_value),
 }
-
-
-def _xml(tag: ImportedTag) -> str:
-    """The tag as XML that stands for itself."""
-    return _element(tag, f' xmlns:podcast="{_PODCAST}"')
-
-
-def _element(tag: ImportedTag, more: str = "") -> str:
-    attributes = "".join(
-        f" {name}={quoteattr(value)}"
-        for name, value in tag.attributes.items()
-        if not name.startswith("{")
-    )
-    inner = escape(tag.text) + "".join(map(_element, tag.children))
-    return f"<{tag.name}{more}{attributes}>{inner}</{tag.name}>"

@@ -112,6 +112,7 @@ def _values(fields: Fields, page: str | None, feed_url: str | None) -> dict[str,
     locked = fields.all("podcast:locked")
     return {
         "title": _title(fields),
+        "itunes_title": _itunes_title(fields),
         "description": plain_text(written),
         "description_html": clean_html(written, base_url=page) if has_markup(written) else "",
         "language": _language(fields),
@@ -139,6 +140,12 @@ def _values(fields: Fields, page: str | None, feed_url: str | None) -> dict[str,
         "next_url": fields.url(_atom_link(fields, "next") or _atom_link(fields, "prev-archive")),
         "new_feed_url": fields.url(fields.text("itunes:new-feed-url")),
     }
+
+
+def _itunes_title(fields: Fields) -> str | None:
+    """What Apple is to show instead of the title."""
+    found = fields.line("itunes:title")
+    return found if found and found != fields.line("title", "itunes:title", "dc:title") else None
 
 
 def _title(fields: Fields) -> str:
