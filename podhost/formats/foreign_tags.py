@@ -93,6 +93,8 @@ def canonical(element: Any) -> str:
     text = _settled(element)
     if len(text.encode()) > LONGEST_TAG_BYTES:
         raise ValueError(_TOO_LONG)
+    # libxml2 leaves "&" in addresses of namespaces as it is, and broken feeds hold more such.
+    _parsed(text)
     return text
 
 
@@ -144,6 +146,7 @@ def shared_namespaces(tags: Iterable[Any]) -> dict[str, str]:
 
 
 _TOO_LONG = f"It is longer than the {LONGEST_TAG_BYTES} bytes that one may have."
+_TOO_MANY_NAMES = "It gives the same namespaces too many names."
 _EMPTY = re.compile(r'<([^\s<>/"]+)((?: [^\s="<>]+="[^"<]*")*)></\1>')
 _DECLARATION = re.compile(r"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 
@@ -208,7 +211,7 @@ def _settled(element: Any) -> str:
             # Other prefixes may have become other names.
             _check(tag)
             return text
-    raise ValueError("It gives the same namespaces too many names.")
+    raise ValueError(_TOO_MANY_NAMES)
 
 
 def _reread(text: str) -> Any:
@@ -216,7 +219,10 @@ def _reread(text: str) -> Any:
     root, item = etree.Element("rss", nsmap=_OUR_NAMESPACES), etree.Element("item")
     item.append(_parsed(text))
     root.append(item)
-    return etree.fromstring(etree.tostring(root))[0][0]
+    try:
+        return etree.fromstring(etree.tostring(root))[0][0]
+    except etree.XMLSyntaxError:
+        raise ValueError(_TOO_MANY_NAMES) from None
 
 
 def _is_plain(tag: Any) -> bool:
@@ -259,6 +265,6 @@ def _has_text(element: Any) -> bool:
 def _written(element: Any) -> str:
     try:
         text: str = etree.tostring(element, method="c14n", exclusive=True).decode()
-    except etree.C14NError:
+    except etree.LxmlError:
         raise ValueError("It has a namespace that is no whole address.") from None
     return _EMPTY.sub(r"<\1\2/>", text)

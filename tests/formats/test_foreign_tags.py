@@ -122,6 +122,21 @@ def test_a_feed_with_too_many_keeps_the_first() -> None:
     }
 
 
+def test_a_namespace_that_libxml2_cannot_write_down_is_refused() -> None:
+    # Its canonical form forgets to escape there.
+    tag = '<a:x xmlns:a="urn:1&amp;odd;2"/>'
+    with pytest.raises(ValueError, match="It is not one whole XML element"):
+        read_foreign_tag(tag)
+    assert read("", tag).episodes[0].unknown_xml == ()
+
+
+def test_prefixes_that_would_make_two_attributes_one_are_refused() -> None:
+    clash = f'<podcast:x xmlns:podcast="urn:1" xmlns:b="{PODCAST}" b:k="1" podcast:k="2"/>'
+    with pytest.raises(ValueError, match="too many names"):
+        read_foreign_tag(clash)
+    assert read("", clash).episodes[0].unknown_xml == ()
+
+
 # Any tag of any feed.
 
 URIS = ("urn:1", "urn:2", PODCAST, MEDIA, "http://www.itunes.com/dtds/podcast-1.0.dtd")
