@@ -18,7 +18,7 @@ from podhost.people import CreditInput
 from podhost.publishing import delete_episode, withdraw_episode
 from podhost.shows import ShowInput, change_show, delete_show, get_show
 from podhost.transcripts import prepare_transcripts, set_transcripts
-from podhost.web import site, wording
+from podhost.web import page_parts, site, wording
 from tests.asgi_client import Client
 from tests.making import make_episode, make_show
 
@@ -499,7 +499,8 @@ def test_what_is_not_published_yet_is_404_and_what_is_gone_is_410(
 def test_many_episodes_stand_on_several_pages(
     instance: Instance, client: Client, mp3: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(site, "EPISODES_PER_PAGE", 1)
+    for module in (site, page_parts):
+        monkeypatch.setattr(module, "EPISODES_PER_PAGE", 1)
     show = make_show(instance)
     for title in ("One", "Two", "Three"):
         make_episode(instance, show, mp3, title)
