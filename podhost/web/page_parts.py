@@ -134,8 +134,7 @@ def _ways_to_subscribe(show: Show, feed_url: str) -> str:
         "AntennaPod": f"https://antennapod.org/deeplink/subscribe?url={quoted}",
     }
     buttons = "".join(
-        f'<li><a class="button" rel="nofollow" href="{escape(url)}">{name}</a></li>'
-        for name, url in apps.items()
+        f'<li><a class="button" href="{escape(url)}">{name}</a></li>' for name, url in apps.items()
     )
     subscribe = _ours(show, "Subscribe in your app:")
     otherwise = _ours(show, "Or copy this address into any podcast app:")
