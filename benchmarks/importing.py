@@ -3,8 +3,7 @@
 `podhost import` runs as somebody gives it, alone. The floor copies the same bytes over HTTP to
 disk, on eight connections, one file after the other on each. The server answers at four addresses
 of this machine, because an import asks two files at once of each host, and eight in all. Memory is
-the most that the command held; the children in which files from strangers are probed are in the
-note.
+the most that the command held and the children in which files from strangers are probed.
 """
 
 import http.client
@@ -63,8 +62,8 @@ def measure(lab: Lab, wanted: Collection[str]) -> Iterator[Result]:
         ),
         Result(
             MEMORY,
-            podhost=watch.growth_mb,
-            note=f"children that probe had {watch.children_mb:.0f} MB more",
+            podhost=watch.growth_mb + watch.children_mb,
+            note=f"children that probe had {watch.children_mb:.0f} MB of it",
         ),
     )
     yield from (result for result in results if result.row.name in wanted)

@@ -42,6 +42,7 @@ from podhost.formats.chapters import Chapter, normalise_chapters
 from podhost.formats.imported import COMES, ImportedEpisode, ImportedShow
 from podhost.formats.text import is_guid
 from podhost.import_files import (
+    PREPARING,
     OldHost,
     add_pictures,
     fetch_chapters,
@@ -224,15 +225,16 @@ def _prepared(instance: Instance, episode: ImportedEpisode, path: Path) -> Prepa
         with suppress(OSError):
             os.link(path, lent)
         is_lent = lent.exists()
-        return prepare_audio(
-            instance.storage,
-            lent if is_lent else path,
-            file_name=name,
-            sha256=sha256,
-            give_up=is_lent,
-            # The feed says which picture an episode has; most files have the show's in them.
-            with_artwork=False,
-        )
+        with PREPARING:
+            return prepare_audio(
+                instance.storage,
+                lent if is_lent else path,
+                file_name=name,
+                sha256=sha256,
+                give_up=is_lent,
+                # The feed says which picture an episode has; most files have the show's in them.
+                with_artwork=False,
+            )
     finally:
         lent.unlink(missing_ok=True)
 

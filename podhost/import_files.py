@@ -4,6 +4,7 @@ None of them is worth failing for: what cannot be had or read is said in a sente
 """
 
 import hashlib
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,6 +30,9 @@ from podhost.transcripts import PreparedTranscript
 if TYPE_CHECKING:
     from podhost.fetching import Fetcher
 
+# Each file that is being prepared keeps a child process and its memory busy, and a core: eight that
+# are fetched at once wait for each other here.
+PREPARING = threading.BoundedSemaphore(2)
 _PICTURE_BYTES = 20_000_000
 _TRANSCRIPT_BYTES = 10_000_000
 _SECONDS = 60.0
@@ -118,7 +122,8 @@ def _prepared(old_host: OldHost, data: bytes, *, is_square: bool) -> PreparedArt
     with TemporaryDirectory(prefix="podhost-upload-") as folder:
         path = Path(folder) / "picture"
         path.write_bytes(data)
-        return old_host.intake.artwork(path, is_square=is_square)
+        with PREPARING:
+            return old_host.intake.artwork(path, is_square=is_square)
 
 
 def add_pictures(session: Session, old_host: OldHost, *, now: datetime) -> Mapping[str, str]:

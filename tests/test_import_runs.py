@@ -174,6 +174,7 @@ def test_what_is_whole_on_disk_is_not_asked_for_again(mover: Mover, host: OldHos
 # Bad episodes
 
 
+@on_sqlite
 def test_each_bad_episode_says_why_and_the_others_come(mover: Mover, host: OldHost) -> None:
     with_audio(host, 2)
     page = Answer(b"<!DOCTYPE html><p>Log in", "text/html")
@@ -329,21 +330,19 @@ def test_a_feed_of_this_very_podhost_is_refused(mover: Mover) -> None:
 
 @on_sqlite
 def test_a_list_brings_each_show_and_one_bad_feed_stops_none(
-    run: Callable[..., Any], host: OldHost, tmp_path: Path
+    mover: Mover, host: OldHost, tmp_path: Path
 ) -> None:
     with_audio(host, 2)
-    feeds = [
-        host.feed(item(1), path="/a"),
-        host.url + "/gone",
-        host.feed(item(2), path="/b"),
-    ]
+    feeds = [host.feed(item(1), path="/a"), host.url + "/gone", host.feed(item(2), path="/b")]
     outlines = "".join(f'<outline type="rss" xmlUrl="{feed}"/>' for feed in feeds)
     opml = tmp_path / "shows.opml"
     opml.write_text(f'<opml version="2.0"><body>{outlines}</body></opml>')
-    said = run(str(opml), status=1)
-    assert [one["episodes"]["done"] for one in said["imports"]] == [1, 1]
-    assert {one["show"] for one in said["imports"]} == {"tide-tables", "tide-tables-2"}
-    assert "has no feed at this address (404)" in said["errors"][0]
+    begun = begin_imports(mover.instance, str(opml), mover.fetcher, is_mine=False)
+    assert [bool(one.import_id) for one in begun] == [True, False, True]
+    assert "has no feed at this address (404)" in (begun[1].error or "")
+    answers = mover.work([one.import_id for one in begun if one.import_id])
+    assert [answer.episodes.done for answer in answers] == [1, 1]
+    assert {answer.show for answer in answers} == {"tide-tables", "tide-tables-2"}
 
 
 @on_sqlite
