@@ -175,8 +175,11 @@ def episode_of(row: ImportEpisode) -> ImportedEpisode:
 
 
 def guid_of(episode: ImportedEpisode) -> str:
-    """What an episode is found again by; one that never had a guid, by its place."""
-    return episode.guid or f"position {episode.position}"
+    """What an episode is found again by; of one that never had a guid, what else it is known by."""
+    if episode.guid:
+        return episode.guid
+    known_by = f"{episode.url}\n{episode.title}".encode("utf-8", "replace")
+    return f"without guid: {hashlib.sha256(known_by).hexdigest()}"
 
 
 def date_of(episode: ImportedEpisode) -> datetime | None:

@@ -258,6 +258,37 @@ def test_small_files_that_cannot_be_had_are_said_and_stop_nothing(
     assert feed.count('img="https://pod.example/artwork/') == 2
 
 
+@on_sqlite
+def test_odd_episodes_come_as_the_dry_run_says(mover: Mover, host: OldHost) -> None:
+    with_audio(host, 8)
+    odd = [
+        item(8).replace("09 Mar 2000", "09 Mar 2030"),
+        item(7).replace(" Mar 2000", " Marzipan"),
+        item(6).replace("<guid>g6</guid>", ""),
+        item(5).replace("<guid>g5", "<guid>g4"),
+        item(4),
+        item(4),
+        "<title>Only words</title><pubDate>02 Mar 2000 09:05:00 GMT</pubDate>",
+    ]
+    answer = mover.bring(host.feed(*odd))
+    assert (answer.episodes.total, answer.episodes.second_copies) == (6, 1)
+    statuses = {entry.title: entry.status for entry in answer.episode_list}
+    assert statuses == {
+        "Number 8": "scheduled",
+        "Number 7": "published",
+        "Number 6": "published",
+        "Number 5": "published",
+        "Number 4": "published",
+        "Only words": "draft",
+    }
+    feed = mover.feed()
+    assert f">{host.url}/6.mp3</guid>" in feed
+    # The first of two with one guid keeps it; dates stand in the order of the feed.
+    assert feed.index("Number 7") < feed.index("Number 6") < feed.index(">g4</guid>")
+    again = mover.bring(host.feed(item(3), *odd))
+    assert (again.episodes.total, again.episodes.drafts) == (7, 1)
+
+
 # Again
 
 
