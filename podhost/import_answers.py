@@ -184,7 +184,7 @@ def describe_result(answer: ImportAnswer) -> Iterator[str]:
     notes = [f"show: {note}" for note in answer.notes]
     for entry in answer.episode_list:
         notes += [f"“{shown(entry.title, 60)}”: {note}" for note in entry.notes]
-    yield from _some("What is not as it was", notes)
+    yield from _some("What else there is to know", notes)
     if answer.differences is not None:
         if answer.differences:
             yield from _some(

@@ -65,6 +65,7 @@ log = logging.getLogger(__name__)
 
 _MB = 1024 * 1024
 _KNOWN = "The show had an episode with this guid already; that one was left as it is."
+_PROPOSED = "The old feed has no date that can be read; it gets one between its neighbours:"
 _NO_DATE = "The old feed does not say when it came out; it is a draft until you give it a date."
 
 
@@ -317,6 +318,8 @@ def _write(
         row.notes = [*old_host.notes]
         if episode.outcome == COMES and not row.is_unpublished:
             row.notes.append(_NO_DATE)
+        elif episode.published_at is None and episode.proposed_at is not None:
+            row.notes.append(f"{_PROPOSED} {episode.proposed_at:%Y-%m-%d}.")
         if brought.audio is not None:
             row.size_bytes, row.sha256 = brought.audio.probe.size_bytes, brought.audio.sha256
     rows.go_on_if_complete(session, row.import_id, now=now)

@@ -35,6 +35,7 @@ from podhost.import_mapping import episode_input, is_blocked, show_input
 from podhost.imports import (
     EarlierRead,
     ImportPlan,
+    MovedHere,
     Source,
     address_source,
     known_read,
@@ -116,6 +117,11 @@ def read_source(instance: Instance, import_id: str, source: Source, fetcher: "Fe
     except UnchangedFeed:
         _go_on(instance, import_id)
         return False
+    except MovedHere as error:
+        if earlier.show_id is None:
+            raise
+        _go_on(instance, import_id, remark=error.message)
+        return False
     if plan.refusals:
         raise Forbidden(" ".join(plan.refusals))
     _take_show(instance, import_id, plan, fetcher)
@@ -123,7 +129,9 @@ def read_source(instance: Instance, import_id: str, source: Source, fetcher: "Fe
     return True
 
 
-def _go_on(instance: Instance, import_id: str, plan: ImportPlan | None = None) -> None:
+def _go_on(
+    instance: Instance, import_id: str, plan: ImportPlan | None = None, remark: str = ""
+) -> None:
     """Everything is written down: from here on, jobs do the rest."""
     with instance.database.write() as session:
         row = rows.get_import(session, import_id, lock=True)
@@ -131,6 +139,8 @@ def _go_on(instance: Instance, import_id: str, plan: ImportPlan | None = None) -
         row.state, row.error, row.read_at = rows.RUNNING, None, now
         if plan is not None:
             row.etag, row.last_modified = plan.etag, plan.last_modified
+        if remark and remark not in row.notes:
+            row.notes = [*row.notes, remark]
         rows.go_on_if_complete(session, import_id, now=now)
 
 

@@ -8,7 +8,7 @@ import hashlib
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -90,6 +90,10 @@ class ImportPlan:
     last_modified: str | None = None
 
 
+class MovedHere(PodhostError):
+    """The old address leads to our own feed, as it should after the cut-over."""
+
+
 @dataclass(frozen=True, slots=True)
 class FailedPlan:
     """A feed of a list that could not be read, and the sentence that says why."""
@@ -165,7 +169,7 @@ def plan_import(
     known = earlier or EarlierRead()
     _refuse_own(source.address, base_url)
     first = _read_first(source, fetcher, wait, known.headers)
-    _refuse_own(first.url, base_url)
+    _refuse_own(first.url, base_url, first.hops)
     if is_opml(first.body):
         raise Invalid(_A_LIST)
     feed = read_feed(first.body, first.content_type)
@@ -308,9 +312,23 @@ def _read_first(
     return first_page(source.address, fetcher, wait, headers)
 
 
-def _refuse_own(address: str | None, base_url: str) -> None:
-    if address and base_url and f"{address.strip()}/".startswith(f"{base_url}/"):
+def _refuse_own(address: str | None, base_url: str, hops: Sequence["Hop"] = ()) -> None:
+    """Raises Invalid for our own feeds, and MovedHere where the old address leads to one."""
+    if not (address and base_url and f"{address.strip()}/".startswith(f"{base_url}/")):
+        return
+    statuses = [hop.status for hop in hops]
+    if not statuses:
         raise Invalid("This feed comes from this very podhost: its show is here already.")
+    # Podcast Index follows no other first step for good, and apps keep no other in mind.
+    if len(statuses) == 1 and statuses[0] in (301, 308):
+        raise MovedHere(
+            f"The old address sends apps on to this podhost ({statuses[0]}): the move is done. "
+            "Leave it so for four weeks at least."
+        )
+    raise Invalid(
+        f"The old address sends on to this podhost, but with {', then '.join(map(str, statuses))}: "
+        "apps and directories follow a single 301 or 308 for good. Have the old host mend that."
+    )
 
 
 def _later_pages(

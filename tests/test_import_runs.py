@@ -339,6 +339,37 @@ def test_a_feed_that_did_not_change_is_not_read_again(mover: Mover, host: OldHos
     assert mover.show().version == version
 
 
+@on_sqlite
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [(301, "sends apps on to this podhost (301): the move is done"), (302, None)],
+)
+def test_after_the_cut_over_it_says_whether_the_old_address_leads_here(
+    importing: dict[str, str],
+    clock: FrozenClock,
+    host: OldHost,
+    status: int,
+    sentence: str | None,
+) -> None:
+    with_audio(host, 1)
+    with old_host() as here:
+        settings = {"PODHOST_BASE_URL": here.url, "PODHOST_FETCH_ALLOWED": "127.0.0.0/8"}
+        instance = open_instance(read_settings(importing | settings), clock=clock)
+        with Fetcher(allowed=("127.0.0.0/8",), user_agent="podhost tests") as fetcher:
+            mover = Mover(instance, fetcher, clock)
+            feed = host.feed(item(1))
+            mover.bring(feed)
+            here.answers["/tide-tables/feed.xml"] = Answer(mover.feed().encode(), "text/xml")
+            there = {"Location": f"{here.url}/tide-tables/feed.xml"}
+            host.answers["/feed.xml"] = Answer(b"", status=status, headers=there)
+            if sentence is None:
+                with pytest.raises(Invalid, match="but with 302"):
+                    mover.bring(feed)
+            else:
+                assert sentence in mover.bring(feed).notes[-1]
+        instance.close()
+
+
 # Refused
 
 
