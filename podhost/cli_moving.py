@@ -55,8 +55,8 @@ def import_show(
 def _say_what_would_come(
     instance: "Instance", source: str, fetcher: "Fetcher", *, mine: bool, as_json: bool
 ) -> None:
-    from podhost.import_report import describe_import, import_answer, refusals
-    from podhost.imports import plan_imports
+    from podhost.importing.plans import plan_imports
+    from podhost.importing.report import describe_import, import_answer, refusals
 
     with progress("Reading") as advance:
         plans = plan_imports(
@@ -88,7 +88,7 @@ def _import(
     as_json: bool,
 ) -> None:
     from podhost import import_commands as work
-    from podhost.import_answers import describe_result
+    from podhost.importing.answers import describe_result
 
     stop = stop_on_signal()
     if retry:
@@ -126,7 +126,7 @@ def _import(
 @contextmanager
 def _progress_line() -> Iterator["OnProgress"]:
     """How far imports are, in one line on a terminal; nothing elsewhere."""
-    from podhost.import_answers import ImportSummary, describe_progress, size_in_words
+    from podhost.importing.answers import ImportSummary, describe_progress, size_in_words
 
     if not sys.stderr.isatty():
         yield lambda found, under_way: None

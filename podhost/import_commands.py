@@ -9,19 +9,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from podhost import import_rows as rows
 from podhost import worker
 from podhost.errors import NotFound, PodhostError
-from podhost.import_answers import (
+from podhost.import_worker import run_imports
+from podhost.importing import rows
+from podhost.importing.answers import (
     ImportAnswer,
     ImportSummary,
     import_answer_of,
     import_summary,
 )
-from podhost.import_episodes import bytes_under_way, remove_abandoned_audio
-from podhost.import_shows import read_source
-from podhost.import_worker import run_imports
-from podhost.imports import Source, listed_feeds, listed_source, open_source
+from podhost.importing.episodes import bytes_under_way, remove_abandoned_audio
+from podhost.importing.plans import Source, listed_feeds, listed_source, open_source
+from podhost.importing.shows import read_source
 from podhost.instance import Instance
 from podhost.shows import find_show
 

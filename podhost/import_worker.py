@@ -1,6 +1,6 @@
 """The worker's part in imports: claims their jobs and does several at once, until told to stop.
 
-What the work is stands in import_shows.py and import_episodes.py.
+What the work is stands in importing/shows.py and importing/episodes.py.
 """
 
 import os
@@ -9,9 +9,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
-from podhost import import_rows
 from podhost.fetching import Fetcher
 from podhost.file_fetching import SLOWEST, Pace
+from podhost.importing import rows
 from podhost.instance import Instance
 from podhost.job_runner import Jobs, do_job, work_on, worker_name
 
@@ -29,16 +29,16 @@ def next_import(
     """Claim one step of an import that may be taken now, and give what does it; None: there is
     none. It may take as long as a large file on a slow line, and keeps a failure with the job."""
     with instance.database.write() as session:
-        job = import_rows.claim_import(session, owner=owner, now=instance.now())
+        job = rows.claim_import(session, owner=owner, now=instance.now())
     if job is None:
         return None
     # Reading feeds takes libraries that a worker otherwise has no use for.
-    from podhost.import_episodes import import_episode
-    from podhost.import_shows import import_show
+    from podhost.importing.episodes import import_episode
+    from podhost.importing.shows import import_show
 
     known: Jobs = {
-        import_rows.IMPORT_SHOW: partial(import_show, fetcher=fetcher),
-        import_rows.IMPORT_EPISODE: partial(
+        rows.IMPORT_SHOW: partial(import_show, fetcher=fetcher),
+        rows.IMPORT_EPISODE: partial(
             import_episode, fetcher=fetcher, should_stop=should_stop, pace=pace
         ),
     }
@@ -64,8 +64,8 @@ def run_imports(
         is_any_done.clear()
         in_hand.difference_update([future for future in in_hand if future.done()])
         with instance.database.read() as session:
-            is_due = import_rows.is_due(session, instance.now())
-        if is_due and len(in_hand) <= import_rows.MOST_AT_ONCE:
+            is_due = rows.is_due(session, instance.now())
+        if is_due and len(in_hand) <= rows.MOST_AT_ONCE:
             work = next_import(instance, fetcher, owner=owner, should_stop=stop.is_set)
             if work is not None:
                 future = pool.submit(work)
@@ -79,7 +79,7 @@ def run_imports(
 
     _let_go_of_the_dead(instance)
     complaint = "imports stand still; that is tried again"
-    with ThreadPoolExecutor(import_rows.MOST_AT_ONCE + 1, thread_name_prefix="import") as pool:
+    with ThreadPoolExecutor(rows.MOST_AT_ONCE + 1, thread_name_prefix="import") as pool:
         work_on(do_one, stop, _IDLE_IMPORTS_SECONDS, longest_wait_seconds, complaint)
 
 
@@ -88,11 +88,11 @@ def _let_go_of_the_dead(instance: Instance) -> None:
     waiting for their leases: somebody sits before the screen."""
     host, _, _ = worker_name().rsplit("-", 2)
     with instance.database.write() as session:
-        for owner in import_rows.owners(session):
+        for owner in rows.owners(session):
             name, _, rest = owner.rpartition("-")
             known_host, _, pid = name.rpartition("-")
             if rest and known_host == host and not _is_alive(pid):
-                import_rows.let_go(session, owner, now=instance.now())
+                rows.let_go(session, owner, now=instance.now())
 
 
 def _is_alive(pid: str) -> bool:

@@ -233,7 +233,7 @@ def _own_show(session: Session, show: Show, base_url: str) -> _Own:
 
 def _look(address: str, own: _Own, fetcher: "Fetcher", *, with_audio: bool, wait: Wait) -> Look:
     # Loaded here, because serving needs nothing of it.
-    from podhost.imports import read_whole_feed
+    from podhost.importing.plans import read_whole_feed
 
     report = MoveReport(address=address, episodes=len(own.episodes))
     if own.is_feed(address):

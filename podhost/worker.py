@@ -15,7 +15,6 @@ from podhost import (
     edge_walk,
     further_feeds,
     hubs,
-    import_rows,
     moves,
     sweep,
     tagging,
@@ -33,6 +32,7 @@ from podhost.feeds import (
 )
 from podhost.fetching import Fetcher, instance_fetcher
 from podhost.import_worker import run_imports
+from podhost.importing.rows import enqueue_missed as enqueue_missed_imports
 from podhost.instance import Instance
 from podhost.job_runner import Jobs, complaints, run_next, work_on, worker_name
 from podhost.models import Episode, Show
@@ -217,11 +217,11 @@ def run_sweep(instance: Instance, *, is_first: bool = False) -> int:
 
 def _missed_imports(instance: Instance) -> int:
     if (instance.settings.data / "imports").exists():
-        from podhost.import_episodes import remove_abandoned_audio
+        from podhost.importing.episodes import remove_abandoned_audio
 
         remove_abandoned_audio(instance)
     with instance.database.write() as session:
-        return import_rows.enqueue_missed(session, now=instance.now())
+        return enqueue_missed_imports(session, now=instance.now())
 
 
 def run_worker(

@@ -16,7 +16,7 @@ from podhost.formats.podcast_namespace import PERSON_ROLES
 from podhost.formats.rss import FeedPerson, render_feed
 from podhost.formats.rss_import import read_show
 from podhost.formats.text import plain_line, plain_text
-from podhost.import_mapping import as_markdown, episode_input, is_blocked, show_input
+from podhost.importing.mapping import as_markdown, episode_input, is_blocked, show_input
 from podhost.models import Credit
 from tests.formats.test_rss import episode_tags, make_episode, make_show, show_tags
 

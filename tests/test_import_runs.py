@@ -21,11 +21,11 @@ from podhost.episodes import EpisodeInput, change_episode, get_episode
 from podhost.errors import Conflict, Forbidden, Invalid, NotFound
 from podhost.fetching import Fetcher
 from podhost.file_fetching import SLOWEST, Pace, fetch_file
-from podhost.import_answers import ImportAnswer
 from podhost.import_commands import begin_imports, import_results, retry_failed
-from podhost.import_episodes import audio_path
-from podhost.import_rows import IMPORT_EPISODE
 from podhost.import_worker import next_import
+from podhost.importing.answers import ImportAnswer
+from podhost.importing.episodes import audio_path
+from podhost.importing.rows import IMPORT_EPISODE
 from podhost.instance import Instance, open_instance
 from podhost.jobs import MAX_ATTEMPTS
 from podhost.models import ImportEpisode, Job, Show

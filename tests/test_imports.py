@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from podhost.cli import podhost
 from podhost.db import Database
 from podhost.fetching import Fetcher
-from podhost.imports import ImportPlan, Source, open_source, plan_import
+from podhost.importing.plans import ImportPlan, Source, open_source, plan_import
 from podhost.instance import Instance
 from tests.making import make_show
 

@@ -27,7 +27,7 @@ from podhost.episodes import STATUSES, EpisodeInput
 from podhost.formats.chapters import JSON_MIME_TYPE
 from podhost.formats.tag_values import LiveItem, LiveItemInput
 from podhost.further_feeds import FeedAnswer, FeedList, GivenFeed
-from podhost.import_answers import ImportAnswer, ImportInput, ImportList
+from podhost.importing.answers import ImportAnswer, ImportInput, ImportList
 from podhost.instance import Instance
 from podhost.shows import ShowInput
 from podhost.web import api_episodes as episodes

@@ -3,18 +3,18 @@
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from podhost import import_rows as rows
 from podhost.errors import Invalid
-from podhost.feed_pages import candidate_addresses
 from podhost.formats.text import remove_forbidden
-from podhost.import_answers import (
+from podhost.importing import rows
+from podhost.importing.answers import (
     ImportAnswer,
     ImportInput,
     ImportList,
     import_answer_of,
     import_list,
 )
-from podhost.imports import address_source
+from podhost.importing.pages import candidate_addresses
+from podhost.importing.plans import address_source
 from podhost.jobs import enqueue
 from podhost.web.calls import Call, json_answer, named
 

@@ -19,7 +19,6 @@ from podhost.catalogue_entries import AudioTarget
 from podhost.downloads import RequestSpool
 from podhost.errors import Unavailable
 from podhost.feed_formats import names_feed, split_path
-from podhost.formats.text import saved_name
 from podhost.instance import Instance
 from podhost.loading import Loading
 from podhost.ready_answers import Answer
@@ -299,6 +298,9 @@ class Delivery:
         except Unavailable:
             # The audio itself may be there all the same.
             return target.file_name
+        # Few ask for this, and a server starts sooner without it.
+        from podhost.formats.text import saved_name
+
         name = " - ".join(part for part in map(saved_name, titles) if part)
         ending = target.file_name[target.file_name.rindex(".") :]
         return name + ending if name else target.file_name

@@ -22,7 +22,7 @@ from podhost.jobs import enqueue
 from podhost.models import Episode, Fact, Import, ImportEpisode, Job, Show
 
 if TYPE_CHECKING:
-    from podhost.imports import Source
+    from podhost.importing.plans import Source
 
 IMPORT_SHOW = "import_show"
 IMPORT_EPISODE = "import_episode"

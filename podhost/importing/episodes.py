@@ -18,7 +18,6 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from podhost import import_rows as rows
 from podhost.artwork import file_sha256
 from podhost.audio import PreparedAudio, prepare_audio
 from podhost.chapters import set_chapters
@@ -41,7 +40,8 @@ from podhost.file_fetching import (
 from podhost.formats.chapters import Chapter, normalise_chapters
 from podhost.formats.imported import COMES, ImportedEpisode, ImportedShow
 from podhost.formats.text import is_guid
-from podhost.import_files import (
+from podhost.importing import rows
+from podhost.importing.files import (
     PREPARING,
     OldHost,
     add_pictures,
@@ -51,7 +51,7 @@ from podhost.import_files import (
     fetch_transcripts,
     place_faces,
 )
-from podhost.import_mapping import episode_input
+from podhost.importing.mapping import episode_input
 from podhost.instance import Instance
 from podhost.intake import Intake
 from podhost.jobs import TryLater

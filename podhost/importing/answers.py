@@ -10,10 +10,10 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from podhost import import_rows as rows
 from podhost.formats.text import shown
-from podhost.import_comparison import Difference
-from podhost.imports import without_secrets
+from podhost.importing import rows
+from podhost.importing.comparison import Difference
+from podhost.importing.plans import without_secrets
 from podhost.models import Episode, Import, ImportEpisode, Show
 
 # So many are named on a terminal; --json has them all.

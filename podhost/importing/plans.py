@@ -19,21 +19,21 @@ from sqlalchemy.orm import Session
 
 from podhost.db import Database
 from podhost.errors import Invalid, PodhostError
-from podhost.feed_pages import (
-    ACCEPT,
-    FeedPage,
-    Wait,
-    fetched_page,
-    first_page,
-)
 from podhost.formats.feed_words import MAX_FEED_BYTES
 from podhost.formats.feed_xml import Level, read_feed
 from podhost.formats.imported import COMES, DRAFT, SECOND_COPY, ImportedShow, Oddity
 from podhost.formats.opml import ListedFeed, is_opml, read_opml
 from podhost.formats.rss_import import MAX_EPISODES, read_show
 from podhost.formats.text import shown
-from podhost.import_rows import find_import
-from podhost.import_sources import AudioLook, look_at_audio, old_host
+from podhost.importing.pages import (
+    ACCEPT,
+    FeedPage,
+    Wait,
+    fetched_page,
+    first_page,
+)
+from podhost.importing.rows import find_import
+from podhost.importing.sources import AudioLook, look_at_audio, old_host
 from podhost.models import Show
 
 if TYPE_CHECKING:

@@ -13,26 +13,26 @@ from msgspec import UNSET
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, defer, joinedload
 
-from podhost import import_rows as rows
 from podhost.episodes import EpisodeInput, change_episode
 from podhost.episodes import changed_fields as changed_episode_fields
 from podhost.errors import Forbidden, Invalid, PodhostError
-from podhost.feed_pages import UnchangedFeed
 from podhost.feeds import render_show
 from podhost.formats.feed_xml import read_feed
 from podhost.formats.imported import ImportedEpisode, ImportedShow
 from podhost.formats.rss_import import read_show
 from podhost.hubs import site_of
-from podhost.import_comparison import (
+from podhost.importing import rows
+from podhost.importing.comparison import (
     Difference,
     added_episode,
     compare_episode,
     compare_show,
     missing_episode,
 )
-from podhost.import_files import OldHost, add_pictures, fetch_faces, fetch_picture, place_faces
-from podhost.import_mapping import episode_input, is_blocked, show_input
-from podhost.imports import (
+from podhost.importing.files import OldHost, add_pictures, fetch_faces, fetch_picture, place_faces
+from podhost.importing.mapping import episode_input, is_blocked, show_input
+from podhost.importing.pages import UnchangedFeed
+from podhost.importing.plans import (
     EarlierRead,
     ImportPlan,
     MovedHere,

@@ -18,7 +18,7 @@ from podhost.formats.imported import (
     Oddity,
 )
 from podhost.formats.text import shown
-from podhost.imports import FailedPlan, ImportPlan, outcomes
+from podhost.importing.plans import FailedPlan, ImportPlan, outcomes
 
 # So many places of one kind of oddity are named; --json has them all.
 _NAMED_PLACES = 3

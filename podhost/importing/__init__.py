@@ -1,0 +1,1 @@
+"""Moving shows in from other hosts: what would come, and bringing it."""
