@@ -20,6 +20,7 @@ from podhost.formats.feed_tags import (
     stored_episode_tags,
     stored_show_tags,
 )
+from podhost.formats.feed_words import NAMESPACES as KNOWN_NAMESPACES
 from podhost.formats.rss import render_feed
 from podhost.formats.tag_values import NO_EPISODE_TAGS, NO_SHOW_TAGS
 from podhost.formats.text import plain_line, plain_text
@@ -304,7 +305,7 @@ REFUSED: list[tuple[str, Any, str, str]] = [
     *(
         (
             "foreign_tags",
-            [f'<{prefix}:{name} xmlns:{prefix}="{NAMESPACES[prefix]}"/>'],
+            [f'<{prefix}:{name} xmlns:{prefix}="{KNOWN_NAMESPACES[prefix]}"/>'],
             "[0]",
             word,
         )

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from podhost.errors import Invalid
-from podhost.formats.feed_tags import read_episode_tags, read_show_tags
 from podhost.formats.feed_xml import read_feed
 from podhost.formats.foreign_tags import read_foreign_tag
 from podhost.formats.imported import ImportedShow
@@ -19,7 +18,7 @@ from podhost.formats.showfolder import EpisodeFile, ShowFile
 from podhost.formats.showfolder import read_episode as read_episode_file
 from podhost.formats.showfolder import read_show as read_show_file
 from podhost.formats.showfolder_writing import render_episode_file, render_show_file
-from tests.formats.test_rss import make_episode, make_show
+from tests.formats.test_rss import episode_tags, make_episode, make_show, show_tags
 
 PODCAST = "https://podcastindex.org/namespace/1.0"
 MEDIA = "http://search.yahoo.com/mrss/"
@@ -34,13 +33,13 @@ def read(channel: str, item: str, declared: str = "") -> ImportedShow:
     return read_show(read_feed(body.encode()), feed_url="https://old.example/feed.xml")
 
 
-def rendered(show_tags: list[str], *episode_tags: list[str]) -> bytes:
+def rendered(of_show: list[str], *of_episodes: list[str]) -> bytes:
     """A feed of ours with these foreign tags, through validation as a host would give them."""
     episodes = [
-        make_episode(number, tags=read_episode_tags({"foreign_tags": given}))
-        for number, given in enumerate(episode_tags, 1)
+        make_episode(number, tags=episode_tags({"foreign_tags": given}))
+        for number, given in enumerate(of_episodes, 1)
     ]
-    return render_feed(make_show(tags=read_show_tags({"foreign_tags": show_tags})), episodes)
+    return render_feed(make_show(tags=show_tags({"foreign_tags": of_show})), episodes)
 
 
 def kept_of(feed: bytes) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

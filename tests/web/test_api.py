@@ -439,7 +439,9 @@ def test_what_an_answer_says_can_be_given_back(alice: Program, show: dict[str, A
     again = alice.patch(f"{SHOWS}/tide-tables", json=show)
     assert again.status_code == 200, again.text
     told = again.json()["warnings"][0]
-    assert told.startswith("These fields are told and cannot be given here: id, feed_url")
+    assert told.startswith(
+        "These fields are told and cannot be given here: id, redirect_to, feed_url"
+    )
     assert {**again.json(), "warnings": []} == {**show, "warnings": []}
 
 
