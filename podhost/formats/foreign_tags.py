@@ -12,7 +12,7 @@ from typing import Any
 from lxml import etree
 
 from podhost.formats.feed_words import RARE_NAMESPACES, USUAL_NAMESPACES
-from podhost.formats.feed_xml import name_of
+from podhost.formats.feed_xml import name_of, wary_parser
 from podhost.formats.text import remove_forbidden, shown
 
 LONGEST_TAG_BYTES = 8_000
@@ -152,17 +152,8 @@ _DECLARATION = re.compile(r"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
 def _parsed(text: str) -> Any:
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-        encoding="utf-8",
-    )
     try:
-        element = etree.fromstring(text.encode(), parser)
+        element = etree.fromstring(text.encode(), wary_parser())
     except etree.XMLSyntaxError as error:
         if _DECLARATION.search(text):
             raise ValueError("It must not have a DOCTYPE or entities of its own.") from None

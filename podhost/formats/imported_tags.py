@@ -10,6 +10,7 @@ from typing import Any
 from lxml import etree
 
 from podhost.formats.feed_words import NAMESPACES
+from podhost.formats.feed_xml import wary_parser
 from podhost.formats.imported import (
     ImportedEpisode,
     ImportedLink,
@@ -115,7 +116,7 @@ def _known_field(xml: str) -> Found:
     if "spotify" not in xml and "mrss" not in xml:
         return {}
     try:
-        element = etree.fromstring(xml, etree.XMLParser(resolve_entities=False, no_network=True))
+        element = etree.fromstring(xml.encode(), wary_parser())
     except etree.XMLSyntaxError:
         return {}
     text = (element.text or "").strip()

@@ -11,6 +11,7 @@ from typing import Any
 from lxml import etree
 
 from podhost.errors import Invalid
+from podhost.formats.feed_xml import wary_parser
 from podhost.formats.rss_import_fields import one_line
 from podhost.formats.text import absolute_url, plain_line
 
@@ -103,16 +104,8 @@ def render_opml(shows: Sequence[OpmlShow]) -> bytes:
 
 
 def _root(data: bytes) -> Any:
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
     try:
-        root = etree.fromstring(data, parser)
+        root = etree.fromstring(data, wary_parser(encoding=None))
     except (etree.XMLSyntaxError, ValueError):
         raise Invalid("This OPML list is damaged: its XML cannot be read.") from None
     if not isinstance(root.tag, str) or root.tag.lower() != "opml":
