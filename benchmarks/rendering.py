@@ -1,22 +1,35 @@
-"""What a large feed costs: rendering 5,000 episodes, and what polls notice of it meanwhile.
+"""What a large feed costs: rendering 5,000 episodes, again after an edit of one of them, and what
+polls notice of it meanwhile.
 
-The time is that of the worker's whole job (rows, XML, gzip, snapshot), in a process that has just
-started; the floor beside it is gzip alone, which any way of rendering pays for the same bytes.
+The time is that of the worker's whole job (rows, XML, JSON, gzip, snapshots), in a process that has
+just started; the floor beside it is gzip alone, which any way of rendering pays for the same bytes.
+After an edit the same process renders again; there the floor is what any way pays for new bytes:
+to unpack them, to hash them and to store them.
 For the polls, `podhost serve` runs with its own worker as on one machine, the large show changes
 again and again, and a poller asks for the feeds of a small show and of the large one, each on a
 connection of its own, every few milliseconds. The slowest poll of all counts; the floor beside it
 is the slowest of as many polls while nothing is rendered, which is what the machine itself does.
 """
 
+import gc
+import gzip
+import hashlib
 import http.client
 import json
 import os
-import resource
+import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from benchmarks.lab import Lab
 from benchmarks.load import LoadRequest, fetch
@@ -25,15 +38,21 @@ from benchmarks.processes import Program, module
 from benchmarks.shows import add_show, add_token, open_new
 from benchmarks.table import Result, Row, at_most
 from podhost.config import read_settings
-from podhost.feeds import compress_feed, find_snapshot, snapshot_body
+from podhost.episodes import EpisodeInput, change_episode
+from podhost.feed_formats import FORMATS
+from podhost.feeds import compress_feed, snapshot_body
 from podhost.instance import Instance, open_instance
+from podhost.models import Episode, Show
 from podhost.shows import get_show, touch_show
 from podhost.worker import run_due_jobs
 from tests.running import clean_environment
 
+T = TypeVar("T")
+
 EPISODES = 5000
 _PAUSE_SECONDS = 0.004
 _WAIT_SECONDS = 120.0
+_EDITS = 5
 
 TIME = Row("render-time", "rendering 5,000 episodes; floor: gzip alone", "s", at_most(3, "s"))
 POLLS = Row(
@@ -42,45 +61,88 @@ POLLS = Row(
     "ms",
     at_most(50, "ms"),
 )
-ROWS = (TIME, POLLS)
+EVERY_TAG = Row(
+    "render-every-tag",
+    "rendering 5,000 episodes with every tag; floor: gzip alone",
+    "s",
+    at_most(6, "s"),
+)
+MEMORY = Row(
+    "render-memory",
+    "memory of a process that renders them and after edits again",
+    "MB",
+    at_most(400, "MB"),
+)
+EDIT = Row(
+    "render-edit",
+    "the same after an edit of one; floor: unpacking, hashing and storing the bytes",
+    "s",
+    at_most(1, "s"),
+)
+ROWS = (TIME, EVERY_TAG, MEMORY, EDIT, POLLS)
 
 
 def measure(lab: Lab, wanted: Collection[str]) -> Iterator[Result]:
-    """Both rows, on one database."""
+    """All rows, on one database."""
     environment = lab.on_sqlite()
     instance = open_new(environment)
     token = add_token(instance)
     add_show(instance, "small", episodes=100)
     add_show(instance, "large", episodes=EPISODES)
+    of_tags = {EVERY_TAG.name, MEMORY.name, EDIT.name} & {*wanted}
+    if of_tags:
+        add_show(instance, "tagged", episodes=EPISODES, has_every_tag=True)
     instance.close()
     if TIME.name in wanted:
-        yield _time(lab, environment)
+        yield _time(TIME, _rendered(lab, environment, "large"))
+    if of_tags:
+        told = _rendered(lab, environment, "tagged")
+        results = (_time(EVERY_TAG, told), _memory(told), _edit(told))
+        yield from (result for result in results if result.row.name in wanted)
     if POLLS.name in wanted:
         yield _polls(lab, environment, token)
 
 
-def _time(lab: Lab, environment: Mapping[str, str]) -> Result:
-    """The median of several processes, each of which renders once."""
+def _rendered(lab: Lab, environment: Mapping[str, str], slug: str) -> dict[str, float]:
+    """The median of several processes, each of which renders once, and again after each edit."""
     told = []
     for _ in range(lab.of(5, 1)):
         done = subprocess.run(
-            module("rendering"),
+            [*module("rendering"), slug],
             env={**clean_environment(), **environment},
             capture_output=True,
             text=True,
             check=True,
         )
         told.append(json.loads(done.stdout))
-    middle = {name: statistics.median(found[name] for found in told) for name in told[0]}
+    return {name: statistics.median(found[name] for found in told) for name in told[0]}
+
+
+def _time(row: Row, told: Mapping[str, float]) -> Result:
     return Result(
-        TIME,
-        podhost=middle["seconds"],
-        floor=middle["gzip_seconds"],
-        ratio=middle["seconds"] / middle["gzip_seconds"],
+        row,
+        podhost=told["seconds"],
+        floor=told["gzip_seconds"],
+        ratio=told["seconds"] / told["gzip_seconds"],
         note=(
-            f"{middle['feed_bytes']:,.0f} bytes; {middle['cpu_seconds']:.2f} s of CPU time; the "
-            f"process grew to {middle['memory_mb']:.0f} MB"
+            f"{told['feed_bytes']:,.0f} bytes of RSS and JSON; {told['cpu_seconds']:.2f} s of CPU "
+            f"time; the process grew to {told['memory_mb']:.0f} MB"
         ),
+    )
+
+
+def _memory(told: Mapping[str, float]) -> Result:
+    note = f"{told['parts_mb']:.1f} MB of it are what is kept of the feed"
+    return Result(MEMORY, podhost=told["memory_mb"], note=note)
+
+
+def _edit(told: Mapping[str, float]) -> Result:
+    return Result(
+        EDIT,
+        podhost=told["edit_seconds"],
+        floor=told["bytes_seconds"],
+        ratio=told["edit_seconds"] / told["bytes_seconds"],
+        note=f"{told['edit_cpu_seconds']:.2f} s of CPU time",
     )
 
 
@@ -150,42 +212,82 @@ def _render_large(server: Program, token: str, text: str) -> tuple[float, float]
     return began_at, time.monotonic()
 
 
-# The process that renders once
+# The process that renders
 
 
-def render_once() -> dict[str, float]:
-    """Render the large show as the worker does; what it took."""
+def render(slug: str) -> dict[str, float]:
+    """Render the show as a worker does, then after each of some edits; what it took."""
     instance = open_instance(read_settings(os.environ))
-    _touch(instance)
-    began_at, cpu_before = time.perf_counter(), time.process_time()
-    run_due_jobs(instance)
-    seconds, cpu_seconds = time.perf_counter() - began_at, time.process_time() - cpu_before
+    gc.freeze()
+    first = _seconds(instance, lambda session, show: _touch(session, show, instance.now()), slug)
+    edits = [
+        _seconds(instance, lambda session, show: _edit_one(session, show, instance.now()), slug)
+        for _ in range(_EDITS)
+    ]
+    memory_mb = _most_memory_mb()
     with instance.database.read() as session:
-        snapshot = find_snapshot(session, get_show(session, "large"))
-        assert snapshot is not None, "it was rendered before, too"
-        body = snapshot_body(snapshot)
-    began_at = time.perf_counter()
-    compress_feed(body)
+        show = get_show(session, slug)
+        bodies = [
+            snapshot_body(session.get_one(format_.table, show.id)) for format_ in FORMATS.values()
+        ]
+    packed, gzip_seconds = _timed(lambda: [compress_feed(body) for body in bodies])
     return {
-        "seconds": seconds,
-        "cpu_seconds": cpu_seconds,
-        "gzip_seconds": time.perf_counter() - began_at,
-        "feed_bytes": len(body),
-        "memory_mb": _most_memory_mb(),
+        "seconds": first[0],
+        "cpu_seconds": first[1],
+        "edit_seconds": statistics.median(seconds for seconds, _ in edits),
+        "edit_cpu_seconds": statistics.median(cpu_seconds for _, cpu_seconds in edits),
+        "gzip_seconds": gzip_seconds,
+        "bytes_seconds": _timed(lambda: _keep_bytes(packed))[1],
+        "feed_bytes": sum(map(len, bodies)),
+        "parts_mb": instance.feed_parts.used_bytes / 1e6,
+        "memory_mb": memory_mb,
     }
 
 
-def _touch(instance: Instance) -> None:
+def _seconds(
+    instance: Instance, change: Callable[[Session, Show], None], slug: str
+) -> tuple[float, float]:
+    """How long the jobs after a change take: seconds of time and of CPU time."""
     with instance.database.write() as session:
-        show = get_show(session, "large", lock=True)
-        # What readers of the feed see, or the stored bytes would stay.
-        show.copyright = f"Pier Nine {time.time()}"
-        touch_show(session, show, now=instance.now())
+        change(session, get_show(session, slug, lock=True))
+    cpu_before = time.process_time()
+    _, seconds = _timed(lambda: run_due_jobs(instance))
+    return seconds, time.process_time() - cpu_before
+
+
+def _timed(work: Callable[[], T]) -> tuple[T, float]:
+    began_at = time.perf_counter()
+    return work(), time.perf_counter() - began_at
+
+
+def _touch(session: Session, show: Show, now: datetime) -> None:
+    # What readers of the feed see, or the stored bytes would stay.
+    show.copyright = f"Pier Nine {time.time()}"
+    touch_show(session, show, now=now)
+
+
+def _edit_one(session: Session, show: Show, now: datetime) -> None:
+    """Change an old episode."""
+    old = select(Episode).where(Episode.show_id == show.id).order_by(Episode.number)
+    episode = session.scalars(old.offset(EPISODES // 2).limit(1)).one()
+    change_episode(session, episode, EpisodeInput(title=f"Edited at {time.time()}"), now=now)
+
+
+def _keep_bytes(packed: Sequence[bytes]) -> None:
+    with tempfile.TemporaryFile() as file:
+        for body_gzip in packed:
+            hashlib.sha256(gzip.decompress(body_gzip)).hexdigest()
+            file.write(body_gzip)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _most_memory_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    # getrusage would begin with what the process had that started this one.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    (kilobytes,) = re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(kilobytes) * 1024 / 1e6
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(render_once()))
+    sys.stdout.write(json.dumps(render(sys.argv[1])))

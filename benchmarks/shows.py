@@ -5,8 +5,10 @@ What a feed says comes from the same functions as in real life; only the way in 
 
 import gzip
 import random
+import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert
@@ -17,13 +19,24 @@ from podhost.config import read_settings
 from podhost.db import migrate, new_id
 from podhost.formats.markdown import render_notes
 from podhost.instance import Instance, open_instance
-from podhost.models import Audio, Chapter, Credit, Episode, Person, Show, Snapshot
+from podhost.models import (
+    Artwork,
+    Audio,
+    Chapter,
+    Credit,
+    Episode,
+    Person,
+    Show,
+    Snapshot,
+    Transcript,
+)
 from podhost.shows import get_show, touch_show
 from podhost.worker import run_due_jobs
 from tests.making import make_show
 
 BASE_URL = "https://pod.example"
 _FIRST_DAY = datetime(2016, 1, 4, 6, tzinfo=UTC)
+_EVERY_TAG = Path(__file__).parent.parent / "tests" / "golden" / "every-tag" / "input.toml"
 # As hosts write them: two hundred words each, a list, links.
 _NOTES = """{0} **{1}** {2}. With [{3}](https://light.example/{number}).
 
@@ -65,11 +78,13 @@ def add_show(
     drafts: int = 0,
     audio_key: str | None = None,
     audio_bytes: int = 28_800_000,
+    has_every_tag: bool = False,
 ) -> list[str]:
     """A show with notes, people and chapters in each episode, rendered; the episodes' ids.
 
     The newest come last, and `drafts` of them are not published. `audio_key` is the stored file
-    of the first episode; the others have rows without a file.
+    of the first episode; the others have rows without a file. `has_every_tag`: the show and each
+    episode have pictures, transcripts and every optional tag that there is.
     """
     show = make_show(instance, f"Tide Tables {slug}", slug=slug)
     assert show.artwork is not None, "it has one in name"
@@ -78,10 +93,13 @@ def add_show(
     instance.storage.put_bytes(key, b"x", content_type="image/jpeg")
     rows = _rows(show, episodes, drafts, audio_key, audio_bytes)
     with instance.database.write() as session:
+        row = get_show(session, slug, lock=True)
+        if has_every_tag:
+            row.tags = _every_tag(rows)
         for model, values in rows.items():
             for at in range(0, len(values), 5000):
                 session.execute(insert(model), values[at : at + 5000])
-        touch_show(session, get_show(session, slug, lock=True), now=instance.now())
+        touch_show(session, row, now=instance.now())
     run_due_jobs(instance)
     return [row["id"] for row in rows[Episode]]
 
@@ -123,6 +141,68 @@ def _rows(
         rows[Credit] += _credits(show, episode, rows[Person], number)
         rows[Chapter] += _chapters(episode)
     return rows
+
+
+def _every_tag(rows: dict[Any, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Give the episodes in `rows` all that they may have; the show's tags.
+
+    The tags are those of the golden pair that has to have each of them.
+    """
+    with _EVERY_TAG.open("rb") as file:
+        golden = tomllib.load(file)
+    pictures: list[dict[str, Any]] = []
+    transcripts: list[dict[str, Any]] = []
+    for episode in rows[Episode]:
+        pictures.append(_picture(episode["created_at"]))
+        transcripts += (_transcript(episode, position) for position in range(2))
+        episode["artwork_id"] = pictures[-1]["id"]
+        episode["author"] = f"Captain {episode['number'] % 7}"
+        episode["season_name"] = f"Season of {episode['season']} tides"
+        episode["tags"] = golden["episodes"][0]["tags"]
+    faces = [_picture(_FIRST_DAY) for _ in _GUESTS]
+    by_name = dict(zip(_GUESTS, faces, strict=True))
+    for credit in rows[Credit]:
+        credit["artwork_id"] = by_name[credit["name"]]["id"]
+    for number, chapter in enumerate(rows[Chapter]):
+        chapter["url"] = f"https://chapters.example/{number}"
+        chapter["image_url"] = f"https://chapters.example/{number}.jpg"
+    given = {Artwork: pictures + faces, **rows, Transcript: transcripts}
+    rows.clear()
+    rows.update(given)
+    # Measured is the show's own feed, whole and with whole notes.
+    others = ("feeds", "feed_page_size", "slim_after")
+    return {name: tag for name, tag in golden["show"]["tags"].items() if name not in others}
+
+
+def _picture(moment: datetime) -> dict[str, Any]:
+    identity = new_id()
+    return {
+        "id": identity,
+        "source_sha256": (identity * 4)[:64],
+        "mime_type": "image/jpeg",
+        "width": 3000,
+        "height": 3000,
+        "sizes": [[3000, 900_000], [1400, 300_000], [600, 60_000], [300, 20_000]],
+        "created_at": moment,
+    }
+
+
+def _transcript(episode: dict[str, Any], position: int) -> dict[str, Any]:
+    identity = new_id()
+    mime_type, extension = (("text/vtt", "vtt"), ("application/x-subrip", "srt"))[position]
+    return {
+        "id": identity,
+        "episode_id": episode["id"],
+        "position": position,
+        "storage_key": f"transcripts/{identity}.{extension}",
+        "source_sha256": (identity * 4)[:64],
+        "sha256": (identity * 4)[:64],
+        "size_bytes": 60_000,
+        "mime_type": mime_type,
+        "extension": extension,
+        "language": "en",
+        "created_at": episode["created_at"],
+    }
 
 
 def _notes() -> list[tuple[str, str]]:

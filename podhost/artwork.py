@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from podhost.db import new_id
 from podhost.errors import Conflict
+from podhost.feed_rows import ArtworkRow
 from podhost.formats.artwork import (
     LONGEST_SECONDS,
     ArtworkFiles,
@@ -102,7 +103,9 @@ def discard_artwork(storage: Storage, prepared: PreparedArtwork) -> None:
         storage.delete(storage_key(prepared.id, file.size_px))
 
 
-def artwork_url(base_url: str, artwork: Artwork | Row[Any], *, size: int | None = None) -> str:
+def artwork_url(
+    base_url: str, artwork: Artwork | ArtworkRow | Row[Any], *, size: int | None = None
+) -> str:
     """The absolute URL of the picture; the largest, or the smallest of at least `size` pixels."""
     sizes = sorted(entry[0] for entry in artwork.sizes)
     chosen = next((entry for entry in sizes if size is not None and entry >= size), sizes[-1])

@@ -32,6 +32,7 @@ from podhost.export_values import (
 )
 from podhost.feeds import Site, find_snapshot, render_show, snapshot_body
 from podhost.folders.contents import AUDIO_ENDINGS, SHOW_FILE, TRANSCRIPT_ENDINGS
+from podhost.formats.build_dates import build_date
 from podhost.formats.chapters import render_json_chapters
 from podhost.formats.folder_addresses import (
     FILE_NAME,
@@ -42,7 +43,6 @@ from podhost.formats.folder_addresses import (
     KeptPicture,
     render_addresses,
 )
-from podhost.formats.rss import build_date
 from podhost.formats.showfolder_writing import render_episode_file, render_show_file
 from podhost.formats.text import shown, slugify
 from podhost.models import (

@@ -6,26 +6,40 @@ same rows are byte-identical.
 
 import gzip
 import hashlib
+import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import ColumnElement, Row, or_, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, joinedload
 
 from podhost import __version__
 from podhost.artwork import artwork_url
 from podhost.audio import enclosure_url
 from podhost.changes import record_change
-from podhost.chapters import list_chapters
 from podhost.feed_formats import JSON, RSS, FeedFormat
+from podhost.feed_memory import PartsMemory
+from podhost.feed_parts import EpisodeSource, FeedParts, RenderedFeed
+from podhost.feed_rows import (
+    ArtworkRow,
+    ChapterRow,
+    CreditRow,
+    EpisodeRows,
+    ShowRows,
+    read_feed_rows,
+    rows_key,
+)
+from podhost.formats.build_dates import says_the_same
 from podhost.formats.chapters import Chapter
-from podhost.formats.feed_rules import main_document, slimmed
+from podhost.formats.feed_rules import main_document, main_page, slimmed
+from podhost.formats.feed_shell import joined, newest_first, require_no_twins
 from podhost.formats.feed_tags import lies_inside, stored_episode_tags, stored_show_tags
-from podhost.formats.json_feed import render_json_feed
+from podhost.formats.json_feed import json_shell, render_json_feed
 from podhost.formats.markdown import NotesGuest, render_guests_html
 from podhost.formats.rss import (
     FeedEpisode,
@@ -34,12 +48,12 @@ from podhost.formats.rss import (
     FeedShow,
     FeedTranscript,
     render_feed,
-    says_the_same,
+    rss_shell,
+    used_namespaces,
 )
 from podhost.formats.tag_values import NO_EPISODE_TAGS, EpisodeTags
 from podhost.models import (
     Artwork,
-    Audio,
     Credit,
     Episode,
     JsonSnapshot,
@@ -47,9 +61,11 @@ from podhost.models import (
     Show,
     Snapshot,
 )
-from podhost.people import list_credits, picture_url
+from podhost.people import held_picture_url
 from podhost.shows import DEFAULT_CATEGORY, feed_path, has_early_feed, new_feed_url
 from podhost.transcripts import in_feed, transcript_path
+
+C = TypeVar("C", Credit, CreditRow)
 
 # -9 takes five times as long for one per cent less.
 _GZIP_LEVEL = 6
@@ -72,10 +88,13 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class FeedValues:
-    """All that a show's feeds say, in whatever format; plain values without a session."""
+    """All that a show's feeds say, in whatever format; without a session.
+
+    The episodes come newest first, each made into values when a feed needs them.
+    """
 
     show: FeedShow
-    episodes: Sequence[FeedEpisode]
+    episodes: Sequence[EpisodeSource]
     json_url: str
     # Those that are not out yet, where the show has a feed that they come into earlier.
     scheduled: Sequence[FeedEpisode] = ()
@@ -84,34 +103,67 @@ class FeedValues:
 def feed_values(session: Session, show: Show, site: Site) -> FeedValues:
     """What the show's feeds say, from the rows. The show must have artwork.
 
-    Published episodes only, newest first; a scheduled one never appears before its time, but in
-    feeds that are told so.
+    Published episodes only; a scheduled one never appears before its time, but in feeds that are
+    told so.
     """
-    hosts = [credit for credit in list_credits(session, show, None)]
-    episodes = [
-        _feed_episode(show, episode, hosts, site.base_url)
-        for episode in published_episodes(session, show)
-    ]
+    of_show, episodes = read_feed_rows(session, show)
+    show_key = rows_key(of_show, site.base_url)
+    sources = [_source(of_show, episode, site.base_url, show_key) for episode in episodes]
     json_url = site.base_url + JSON.path(show.slug)
-    feed_show = _feed_show(show, hosts, site)
-    scheduled = [
-        replace(
-            _feed_episode(show, episode, hosts, site.base_url),
-            # Its page here is not there yet.
-            url=episode.link or feed_show.url,
-        )
-        for episode in (_scheduled_episodes(session, show) if has_early_feed(show) else ())
-    ]
-    return FeedValues(feed_show, episodes, json_url, scheduled)
+    feed_show = _feed_show(show, of_show.hosts, site)
+    scheduled = read_feed_rows(session, show, "scheduled")[1] if has_early_feed(show) else []
+    return FeedValues(
+        feed_show,
+        newest_first(sources),
+        json_url,
+        [
+            replace(
+                _feed_episode(of_show, rows, site.base_url),
+                # Its page here is not there yet.
+                url=rows.episode.link or feed_show.url,
+            )
+            for rows in scheduled
+            if rows.audio is not None and not rows.audio.problem
+        ],
+    )
 
 
 def render_values(values: FeedValues, format_: FeedFormat) -> bytes:
     """The bytes of a feed in one of its formats; the same values always give the same ones."""
+    episodes = [source.values() for source in values.episodes]
     if format_ is JSON:
-        episodes = slimmed(values.episodes, values.show.tags.slim_after)
+        episodes = [*slimmed(episodes, values.show.tags.slim_after)]
         return render_json_feed(values.show, episodes, feed_url=values.json_url)
-    document = main_document(values.show, values.episodes)
+    document = main_document(values.show, episodes)
     return render_feed(document.show, document.episodes)
+
+
+def render_compressed(
+    values: FeedValues, format_: FeedFormat, memory: PartsMemory, *, name: str
+) -> RenderedFeed:
+    """The same, compressed too, out of what the memory has of the feed of this name."""
+    parts = FeedParts(memory.find(name))
+    rendered = _json_feed(values, parts) if format_ is JSON else _rss_feed(values, parts)
+    memory.keep(name, parts.kept)
+    return rendered
+
+
+def _json_feed(values: FeedValues, parts: FeedParts) -> RenderedFeed:
+    episodes = slimmed(values.episodes, values.show.tags.slim_after)
+    return parts.render(json_shell(values.show, feed_url=values.json_url), episodes)
+
+
+def _rss_feed(values: FeedValues, parts: FeedParts) -> RenderedFeed:
+    show, count = main_page(values.show, len(values.episodes))
+    episodes = slimmed(values.episodes[:count], show.tags.slim_after)
+    require_no_twins((episode.guid, episode.enclosure_url) for episode in episodes)
+    shell = rss_shell(
+        show,
+        newest_at=episodes[0].published_at if episodes else None,
+        trailers=[episode.values() for episode in values.episodes if episode.is_trailer],
+        used=joined(parts.used(episodes, used_namespaces)),
+    )
+    return parts.render(shell, episodes)
 
 
 def render_show(session: Session, show: Show, site: Site) -> bytes:
@@ -120,39 +172,17 @@ def render_show(session: Session, show: Show, site: Site) -> bytes:
 
 
 def published_episodes(session: Session, show: Show) -> Sequence[Episode]:
-    """What stands in the feed, newest first, loaded with everything that the feed says of it."""
-    return _loaded_episodes(session, show, "published")
-
-
-def _scheduled_episodes(session: Session, show: Show) -> Iterator[Episode]:
-    """As above, what is to come and could be heard already."""
-    for episode in _loaded_episodes(session, show, "scheduled"):
-        if episode.audio is not None and not episode.audio.problem:
-            yield episode
-
-
-def _loaded_episodes(session: Session, show: Show, status: str) -> Sequence[Episode]:
+    """What stands in the feed, newest first, with its audio."""
     return session.scalars(
         select(Episode)
         .where(
             Episode.show_id == show.id,
-            Episode.status == status,
+            Episode.status == "published",
             Episode.deleted_at.is_(None),
         )
         .order_by(Episode.published_at.desc(), Episode.id)
-        .options(
-            joinedload(Episode.audio),
-            joinedload(Episode.artwork),
-            selectinload(Episode.credits).joinedload(Credit.artwork),
-            selectinload(Episode.transcripts),
-            # Only a feed that says them needs them.
-            *([selectinload(Episode.chapters)] if _has_inline_chapters(show) else []),
-        )
+        .options(joinedload(Episode.audio))
     ).all()
-
-
-def _has_inline_chapters(show: Show) -> bool:
-    return bool((show.tags or {}).get("inline_chapters"))
 
 
 def compress_feed(body: bytes) -> bytes:
@@ -262,24 +292,24 @@ def stale_show_ids(session: Session, site: Site, *, compare_site: bool) -> Seque
     ).all()
 
 
-def episode_url(base_url: str, show: Show, episode: Episode) -> str:
+def episode_url(base_url: str, show: Show | ShowRows, episode: Episode | Row[Any]) -> str:
     """The episode's page: the one that the host names, else ours."""
     return episode.link or f"{base_url}/{show.slug}/episodes/{episode.slug}"
 
 
-def episode_people(hosts: Sequence[Credit], credits: Sequence[Credit]) -> list[Credit]:
+def episode_people(hosts: Sequence[C], credits: Sequence[C]) -> Sequence[C]:
     """Everybody on the episode. The show's people are repeated before its guests, because people
     named in an episode replace the show's (podcast namespace), unless it names hosts of its own.
     """
     if not credits:
         return []
     if any(credit.role == "host" for credit in credits):
-        return list(credits)
+        return credits
     named = {credit.person_id for credit in credits}
-    return [*(host for host in hosts if host.person_id not in named), *credits]
+    return [host for host in hosts if host.person_id not in named] + list(credits)
 
 
-def _feed_show(show: Show, hosts: Sequence[Credit], site: Site) -> FeedShow:
+def _feed_show(show: Show, hosts: Sequence[CreditRow], site: Site) -> FeedShow:
     assert show.artwork is not None, "a show without artwork cannot be rendered"
     own_feed_url = site.base_url + feed_path(show)
     return FeedShow(
@@ -308,19 +338,33 @@ def _feed_show(show: Show, hosts: Sequence[Credit], site: Site) -> FeedShow:
         has_moved=show.redirect_to is not None,
         is_blocked=show.is_blocked,
         is_complete=show.is_complete,
-        images=_images(show, show.artwork, site.base_url),
+        images=_images(show.artwork, site.base_url) if (show.tags or {}).get("images") else (),
         tags=stored_show_tags(show.tags),
     )
 
 
-def _feed_episode(
-    show: Show, episode: Episode, hosts: Sequence[Credit], base_url: str
-) -> FeedEpisode:
-    audio = episode.audio
+def _source(show: ShowRows, rows: EpisodeRows, base_url: str, show_key: bytes) -> EpisodeSource:
+    episode, audio = rows.episode, rows.audio
     assert audio is not None and episode.published_at is not None, "a published episode has both"
+    return EpisodeSource(
+        key=rows_key(rows, show_key),
+        id=episode.id,
+        guid=episode.guid,
+        published_at=episode.published_at,
+        enclosure_url=enclosure_url(base_url, audio),
+        is_trailer=episode.episode_type == "trailer",
+        has_tags=bool(episode.tags) or any(rows.listed_chapters()),
+        make=partial(_feed_episode, show, rows, base_url),
+    )
+
+
+def _feed_episode(show: ShowRows, rows: EpisodeRows, base_url: str) -> FeedEpisode:
+    """Out of nothing but what the source's key is made of."""
+    episode, audio = rows.episode, rows.audio
+    assert audio is not None, "a published episode has audio"
     guests = [
         NotesGuest(name=credit.name, url=credit.url, bio=credit.bio)
-        for credit in episode.credits
+        for credit in rows.credits
         if credit.role == "guest"
     ]
     return FeedEpisode(
@@ -339,9 +383,9 @@ def _feed_episode(
         season=episode.season,
         season_name=episode.season_name,
         number=episode.number,
-        artwork_url=artwork_url(base_url, episode.artwork) if episode.artwork else None,
+        artwork_url=artwork_url(base_url, rows.artwork) if rows.artwork else None,
         people=tuple(
-            _feed_person(credit, base_url) for credit in episode_people(hosts, episode.credits)
+            _feed_person(credit, base_url) for credit in episode_people(show.hosts, rows.credits)
         ),
         transcripts=tuple(
             FeedTranscript(
@@ -349,38 +393,40 @@ def _feed_episode(
                 mime_type=transcript.mime_type,
                 language=transcript.language,
             )
-            for transcript in in_feed(episode.transcripts)
+            for transcript in in_feed(rows.transcripts)
         ),
         chapters_url=chapters_url(base_url, episode) if episode.chapters_changed_at else None,
         is_blocked=episode.is_blocked,
         author=episode.author,
-        images=_images(show, episode.artwork, base_url),
-        inline_chapters=_inline_chapters(show, episode),
+        images=_images(rows.artwork, base_url) if show.has_images else (),
+        inline_chapters=tuple(_chapter(chapter) for chapter in rows.listed_chapters()),
         tags=_episode_tags(episode, audio) if episode.tags else NO_EPISODE_TAGS,
     )
 
 
-def _episode_tags(episode: Episode, audio: Audio) -> EpisodeTags:
+def _episode_tags(episode: Row[Any], audio: Row[Any]) -> EpisodeTags:
     """What the episode says and its audio bears out."""
-    tags = stored_episode_tags(episode.tags)
+    tags = stored_episode_tags(json.loads(episode.tags))
     inside = [entry for entry in tags.soundbites if lies_inside(entry, audio.duration_ms)]
     return msgspec.structs.replace(tags, soundbites=tuple(inside))
 
 
-def _images(show: Show, artwork: Artwork | None, base_url: str) -> tuple[FeedImage, ...]:
-    """The picture in every size, largest first, where the show wants that."""
-    if artwork is None or not (show.tags or {}).get("images"):
+def _images(artwork: Artwork | ArtworkRow | None, base_url: str) -> tuple[FeedImage, ...]:
+    """The picture in every size, largest first."""
+    if artwork is None:
         return ()
     sizes = sorted((entry[0] for entry in artwork.sizes), reverse=True)
     return tuple(FeedImage(artwork_url(base_url, artwork, size=size), size) for size in sizes)
 
 
-def _inline_chapters(show: Show, episode: Episode) -> tuple[Chapter, ...]:
-    # Podlove Simple Chapters knows no chapter without a title and none that is not listed.
-    if not _has_inline_chapters(show) or not episode.chapters_changed_at:
-        return ()
-    return tuple(
-        chapter for chapter in list_chapters(episode) if chapter.title and not chapter.is_hidden
+def _chapter(chapter: ChapterRow) -> Chapter:
+    return Chapter(
+        start_ms=chapter.start_ms,
+        end_ms=chapter.end_ms,
+        title=chapter.title or "",
+        url=chapter.url,
+        image_url=chapter.image_url,
+        is_hidden=chapter.is_hidden,
     )
 
 
@@ -389,11 +435,11 @@ def chapters_url(base_url: str, episode: Episode | Row[Any]) -> str:
     return f"{base_url}/chapters/{episode.id}.json"
 
 
-def _feed_person(credit: Credit, base_url: str) -> FeedPerson:
+def _feed_person(credit: CreditRow, base_url: str) -> FeedPerson:
     return FeedPerson(
         name=credit.name,
         role=credit.role,
         group=credit.group,
         url=credit.url,
-        image_url=picture_url(base_url, credit),
+        image_url=held_picture_url(base_url, credit.artwork) or credit.image_url,
     )

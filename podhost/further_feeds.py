@@ -87,10 +87,12 @@ def render_further(values: FeedValues, held: Held, *, now: datetime) -> FurtherR
 
     It takes as long as rendering does, so it is called outside of a transaction.
     """
-    documents = list(further_documents(values.show, values.episodes, values.scheduled, now))
     rules, page_size = values.show.tags.feeds, values.show.tags.feed_page_size
-    if not (documents or rules or page_size) and held.state is None:
+    if not (rules or page_size) and held.state is None:
         return None
+    # For most shows there is nothing here to make values for.
+    episodes = [source.values() for source in values.episodes] if rules or page_size else []
+    documents = list(further_documents(values.show, episodes, values.scheduled, now))
     paths = {document.path for document in documents}
     scheduled = {episode.guid for episode in values.scheduled}
     return FurtherRendering(
@@ -106,7 +108,7 @@ def render_further(values: FeedValues, held: Held, *, now: datetime) -> FurtherR
             for episode in document.episodes
             if episode.guid in scheduled
         ),
-        due_at=next_change(rules, values.episodes, values.scheduled, now),
+        due_at=next_change(rules, episodes, values.scheduled, now),
     )
 
 

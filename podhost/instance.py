@@ -1,7 +1,7 @@
 """One running podhost: settings, database, storage and clock; the only wiring."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
 
@@ -10,6 +10,7 @@ from sqlalchemy import Table, insert, select, update
 from podhost.config import Settings
 from podhost.db import Database
 from podhost.errors import Conflict, Invalid
+from podhost.feed_memory import PartsMemory
 from podhost.models import Fact
 from podhost.storage import Storage, open_storage
 
@@ -31,6 +32,10 @@ class Instance:
     storage: Storage
     clock: Callable[[], datetime] = utc_now
     base_url: str = ""
+    feed_parts: PartsMemory = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.feed_parts = PartsMemory(self.settings.memory_cache_mb * 1024 * 1024)
 
     def now(self) -> datetime:
         """The current time, aware, UTC."""

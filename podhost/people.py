@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from podhost import fields
 from podhost.artwork import artwork_url
 from podhost.db import new_id
+from podhost.feed_rows import ArtworkRow
 from podhost.formats.podcast_namespace import normalise_role
 from podhost.formats.text import slugify
 from podhost.models import Artwork, Credit, Episode, Person, Show
@@ -91,7 +92,7 @@ def picture_url(base_url: str, credit: Credit) -> str | None:
     return held_picture_url(base_url, credit.artwork) or credit.image_url
 
 
-def held_picture_url(base_url: str, artwork: Artwork | Row[Any] | None) -> str | None:
+def held_picture_url(base_url: str, artwork: Artwork | ArtworkRow | Row[Any] | None) -> str | None:
     """The address of a person's picture that podhost holds."""
     return artwork_url(base_url, artwork, size=PICTURE_PIXELS) if artwork is not None else None
 

@@ -25,7 +25,7 @@ from podhost.errors import Conflict, Invalid, NotFound, Unavailable
 from podhost.exports import Exported, export_show
 from podhost.feeds import find_snapshot, snapshot_body
 from podhost.folders import describe, plan_show
-from podhost.formats.rss import says_the_same
+from podhost.formats.build_dates import says_the_same
 from podhost.instance import Instance, open_instance
 from podhost.models import Audio, Episode, FeedSnapshot, Show
 from podhost.people import CreditInput

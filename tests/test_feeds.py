@@ -19,6 +19,7 @@ from podhost.feeds import (
     stale_show_ids,
     store_snapshot,
 )
+from podhost.hubs import site_of
 from podhost.instance import Instance
 from podhost.models import Audio, Credit, Episode, JsonSnapshot, Person, Show, Snapshot
 from podhost.people import CreditInput
@@ -77,6 +78,24 @@ def test_a_late_worker_cannot_put_an_old_feed_in_the_place_of_a_newer_one(
             session, row, b"new", compress_feed(b"new"), show_version=version, site=SITE, now=now
         )
     assert snapshot_body(snapshot_of(instance, show)) == b"new"
+
+
+def test_two_workers_in_turns_never_store_what_one_of_them_remembers(
+    instance: Instance, mp3: Path
+) -> None:
+    show = make_show(instance)
+    episodes = [make_episode(instance, show, mp3, title) for title in ("Ebb", "Flow", "Slack")]
+    other = Instance(instance.settings, instance.database, instance.storage, instance.clock)
+    other.base_url = instance.base_url
+    for number, worker in enumerate((instance, other, instance, instance, other)):
+        with instance.database.write() as session:
+            locked = get_show(session, show.slug, lock=True)
+            row = get_episode(session, locked, episodes[number % 3].id)
+            change_episode(session, row, EpisodeInput(title=f"Tide {number}"), now=instance.now())
+        body = feed_body(worker, show)
+        with instance.database.read() as session:
+            assert body == render_show(session, get_show(session, show.slug), site_of(instance))
+        assert f"<title>Tide {number}</title>".encode() in body
 
 
 def test_a_change_to_a_draft_makes_no_new_snapshot(instance: Instance, mp3: Path) -> None:

@@ -7,7 +7,9 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol, Self, TypeVar
 
+from podhost.formats.feed_shell import newest_first
 from podhost.formats.rss import FeedEpisode, FeedShow
 from podhost.formats.tag_values import FurtherFeed
 
@@ -15,6 +17,17 @@ MAIN_PATH = "feed.xml"
 # Where the older pages of the show's own feed are.
 PAGES = "feed/"
 _ENDING = ".xml"
+
+
+class Slimming(Protocol):
+    """An episode, or what stands for one."""
+
+    def slim(self) -> Self:
+        """The same with as little as an older episode needs."""
+        ...
+
+
+S = TypeVar("S", bound=Slimming)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +55,16 @@ def further_title(show_title: str, rule: FurtherFeed) -> str:
     """What a further feed is called: never by the name of a private one."""
     word = "early" if rule.early_hours else "private" if rule.private else rule.name
     return rule.title or f"{show_title} ({word})"
+
+
+def main_page(show: FeedShow, count: int) -> tuple[FeedShow, int]:
+    """What the show's own feed says of the show, where it has so many episodes, and how many of
+    them, the newest, stand in it."""
+    size = show.tags.feed_page_size
+    pages = _older_pages(count, size)
+    if not size or not pages:
+        return show, count
+    return replace(show, page_links=_links(show.feed_url, 0, pages)), count - pages * size
 
 
 def main_document(show: FeedShow, episodes: Sequence[FeedEpisode]) -> FeedDocument:
@@ -86,7 +109,7 @@ def choose(
         for episode in _candidates(rule, episodes, scheduled)
         if not shift or episode.published_at + shift <= now
     ]
-    return _newest_first(found)[: rule.newest]
+    return newest_first(found)[: rule.newest]
 
 
 def next_change(
@@ -106,18 +129,11 @@ def next_change(
     return min(coming, default=None)
 
 
-def slimmed(episodes: Sequence[FeedEpisode], slim_after: int | None) -> Sequence[FeedEpisode]:
-    """The episodes, newest first, those behind the first `slim_after` without what apps find
-    elsewhere too: whole notes, inline chapters, sizes of pictures."""
+def slimmed(episodes: Sequence[S], slim_after: int | None) -> Sequence[S]:
+    """The episodes, newest first, those behind the first `slim_after` slim."""
     if not slim_after or len(episodes) <= slim_after:
         return episodes
-    return [
-        *episodes[:slim_after],
-        *(
-            replace(episode, is_slim=True, inline_chapters=(), images=())
-            for episode in episodes[slim_after:]
-        ),
-    ]
+    return [*episodes[:slim_after], *(episode.slim() for episode in episodes[slim_after:])]
 
 
 def _candidates(
@@ -168,18 +184,17 @@ def _pages(
     path: str, show: FeedShow, episodes: Sequence[FeedEpisode], size: int | None
 ) -> Iterator[FeedDocument]:
     """The feed itself, then its older pages, the newest of them first."""
-    newest_first = _newest_first(episodes)
-    # The feed itself keeps at least as many as a page has, for apps that follow no links.
-    count = max(0, len(newest_first) // size - 1) if size else 0
+    in_order = newest_first(episodes)
+    count = _older_pages(len(in_order), size)
     slim_after = show.tags.slim_after
     if not size or not count:
-        yield FeedDocument(path, show, slimmed(newest_first, slim_after))
+        yield FeedDocument(path, show, slimmed(in_order, slim_after))
         return
-    newest = len(newest_first) - count * size
-    trailers = tuple(episode for episode in newest_first if episode.episode_type == "trailer")
+    newest = len(in_order) - count * size
+    trailers = tuple(episode for episode in in_order if episode.episode_type == "trailer")
     links = _links(show.feed_url, 0, count)
     first = replace(show, page_links=links, trailers=trailers)
-    yield FeedDocument(path, first, slimmed(newest_first[:newest], slim_after))
+    yield FeedDocument(path, first, slimmed(in_order[:newest], slim_after))
     for number in range(count, 0, -1):
         start = newest + (count - number) * size
         page = replace(
@@ -188,8 +203,13 @@ def _pages(
             page_links=_links(show.feed_url, number, count),
             hub_urls=(),
         )
-        found = slimmed(newest_first[start : start + size], slim_after)
+        found = slimmed(in_order[start : start + size], slim_after)
         yield FeedDocument(_page(path, number), page, found)
+
+
+def _older_pages(count: int, size: int | None) -> int:
+    # The feed itself keeps at least as many as a page has, for apps that follow no links.
+    return max(0, count // size - 1) if size else 0
 
 
 def _links(feed_url: str, number: int, count: int) -> tuple[tuple[str, str], ...]:
@@ -206,8 +226,3 @@ def _links(feed_url: str, number: int, count: int) -> tuple[tuple[str, str], ...
 
 def _page(address: str, number: int) -> str:
     return f"{address.removesuffix(_ENDING)}/{number}{_ENDING}"
-
-
-def _newest_first(episodes: Iterable[FeedEpisode]) -> list[FeedEpisode]:
-    found = sorted(episodes, key=lambda episode: episode.guid)
-    return sorted(found, key=lambda episode: episode.published_at, reverse=True)

@@ -124,17 +124,23 @@ def elements(tags: Iterable[str]) -> list[Any]:
     return [_parsed(tag) for tag in tags]
 
 
-def shared_namespaces(tags: Iterable[Any]) -> dict[str, str]:
-    """What the root of a feed with these elements can declare once for all of them.
+def namespace_pairs(tags: Iterable[Any]) -> frozenset[tuple[str | None, str]]:
+    """The prefixes that are used in these elements, each with its address."""
+    return frozenset(
+        pair for tag in tags for element in tag.iter() for pair in element.nsmap.items()
+    )
+
+
+def shared_namespaces(used: Iterable[tuple[str | None, str]]) -> dict[str, str]:
+    """What the root of a feed whose elements use these prefixes can declare once for all of them.
 
     Only prefixes and addresses that mean each other alone: any other stays where it stands.
     """
     uris: dict[str | None, set[str]] = {}
     prefixes: dict[str, set[str | None]] = {}
-    for tag in tags:
-        for prefix, uri in {pair for element in tag.iter() for pair in element.nsmap.items()}:
-            uris.setdefault(prefix, set()).add(uri)
-            prefixes.setdefault(uri, set()).add(prefix)
+    for prefix, uri in used:
+        uris.setdefault(prefix, set()).add(uri)
+        prefixes.setdefault(uri, set()).add(prefix)
     pairs = [(prefix, *found) for prefix, found in uris.items() if prefix and len(found) == 1]
     return {
         prefix: uri

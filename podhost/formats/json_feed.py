@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
+from podhost.formats.feed_shell import FeedShell, Item, newest_first, whole_feed
 from podhost.formats.feed_words import NAMESPACES
 from podhost.formats.markdown import truncate_html
 from podhost.formats.rss import (
-    FULL_NOTES_EPISODES,
-    FULL_NOTES_MAX_FEED_BYTES,
     MAX_DESCRIPTION_BYTES,
     FeedEpisode,
     FeedPerson,
@@ -31,6 +30,7 @@ from podhost.formats.text import (
 VERSION = "https://jsonfeed.org/version/1.1"
 
 _UNTITLED = "Untitled"
+_FOOT = b"]}"
 
 
 def render_json_feed(show: FeedShow, episodes: Sequence[FeedEpisode], *, feed_url: str) -> bytes:
@@ -41,16 +41,23 @@ def render_json_feed(show: FeedShow, episodes: Sequence[FeedEpisode], *, feed_ur
     named, because hubs are told of the RSS feed alone. Raises ValueError for an address that is
     relative or otherwise of no use.
     """
-    newest_first = sorted(episodes, key=lambda episode: episode.guid)
-    newest_first.sort(key=lambda episode: episode.published_at, reverse=True)
-    feed = _feed(show, feed_url)
-    items = feed["items"] = [_item(episode) for episode in newest_first]
-    document = _serialised(feed)
-    if len(document) > FULL_NOTES_MAX_FEED_BYTES and len(items) > FULL_NOTES_EPISODES:
-        for item in items[FULL_NOTES_EPISODES:]:
-            item["content_html"] = truncate_html(item["content_html"], MAX_DESCRIPTION_BYTES)
-        document = _serialised(feed)
-    return document
+    return whole_feed(json_shell(show, feed_url=feed_url), newest_first(episodes))
+
+
+def json_shell(show: FeedShow, *, feed_url: str) -> FeedShell:
+    """Give the JSON Feed of a show without its episodes."""
+    # The episodes stand in the list at its end.
+    head = _serialised(_feed(show, feed_url)).removesuffix(_FOOT)
+    return FeedShell(head, b",", _FOOT + b"\n", (), lambda _: _write_item)
+
+
+def _write_item(episode: FeedEpisode) -> Item:
+    item = _item(episode)
+    whole = _serialised(item)
+    notes = truncate_html(item["content_html"], MAX_DESCRIPTION_BYTES)
+    if notes == item["content_html"]:
+        return Item(whole, whole)
+    return Item(whole, _serialised(item | {"content_html": notes}))
 
 
 def _feed(show: FeedShow, feed_url: str) -> dict[str, Any]:
@@ -159,4 +166,4 @@ def _given(**values: Any) -> dict[str, Any]:
 
 
 def _serialised(feed: dict[str, Any]) -> bytes:
-    return json.dumps(feed, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return json.dumps(feed, ensure_ascii=False, separators=(",", ":")).encode()

@@ -4,11 +4,9 @@ It reads no clock, no database and no locale; what is in the feed and in which s
 its caller. Rules: RSS 2.0, Apple, PSP-1, the podcast namespace, the W3C feed validator.
 """
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from html import escape
 from typing import Any
@@ -22,6 +20,15 @@ from podhost import __version__
 from podhost.formats import podcast_namespace
 from podhost.formats.categories import is_category
 from podhost.formats.chapters import Chapter
+from podhost.formats.feed_shell import (
+    FeedShell,
+    Item,
+    Namespaces,
+    joined,
+    newest_first,
+    require_no_twins,
+    whole_feed,
+)
 from podhost.formats.feed_words import (
     EPISODE_TYPES,
     MIME_TYPE,
@@ -30,10 +37,7 @@ from podhost.formats.feed_words import (
     SHOW_TYPES,
     USUAL_NAMESPACES,
 )
-from podhost.formats.foreign_tags import (
-    elements,
-    shared_namespaces,
-)
+from podhost.formats.foreign_tags import elements, namespace_pairs, shared_namespaces
 from podhost.formats.languages import is_language_code
 from podhost.formats.markdown import truncate_html
 from podhost.formats.podcast_namespace import rfc822_date
@@ -54,16 +58,13 @@ CONTENT_TYPE = "application/rss+xml; charset=utf-8"
 # Apple's limits: characters of a value, bytes of a description with its markup.
 MAX_VALUE_CHARS = 255
 MAX_DESCRIPTION_BYTES = 4000
-# Above this size only the newest episodes carry their whole notes; JSON Feed calls 1 MB a burden,
-# Pocket Casts was seen refusing 3 MB in 2026.
-FULL_NOTES_MAX_FEED_BYTES = 2_000_000
-FULL_NOTES_EPISODES = 100
 
 _MAX_CATEGORIES = 3
 _TTL_MINUTES = 60
 _UNTITLED = "Untitled"
-_BUILD_DATE = re.compile(rb"<lastBuildDate>[^<]*</lastBuildDate>")
 _DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>\n'
+_FOOT = b"  </channel>\n</rss>\n"
+_NO_ITEM = b"    <item/>\n"
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,11 @@ class FeedEpisode:
         for number in (self.season, self.number):
             _require(number is None or number >= 1, "season and episode numbers start at 1")
 
+    def slim(self) -> "FeedEpisode":
+        """The same without what apps find elsewhere too: whole notes, inline chapters, sizes of
+        pictures."""
+        return replace(self, is_slim=True, inline_chapters=(), images=())
+
 
 @dataclass(frozen=True)
 class FeedShow:
@@ -210,40 +216,68 @@ def render_feed(show: FeedShow, episodes: Sequence[FeedEpisode]) -> bytes:
     Raises ValueError for a relative or otherwise unusable address, and when two episodes share a
     guid or an enclosure (apps and Apple drop the second).
     """
-    newest_first = sorted(episodes, key=lambda episode: episode.guid)
-    newest_first.sort(key=lambda episode: episode.published_at, reverse=True)
-    _require_unique([remove_forbidden(episode.guid) for episode in newest_first], "guid")
-    _require_unique([episode.enclosure_url for episode in newest_first], "enclosure")
-    document = _document(show, newest_first)
-    feed = _serialised(document)
-    if len(feed) > FULL_NOTES_MAX_FEED_BYTES and len(newest_first) > FULL_NOTES_EPISODES:
-        for item in document[0].findall("item")[FULL_NOTES_EPISODES:]:
-            for name in ("content:encoded", "psc:chapters"):
-                for element in item.findall(_qualified(name)):
-                    item.remove(element)
-        feed = _serialised(document)
-    return feed
-
-
-def build_date(feed: bytes) -> datetime | None:
-    """The lastBuildDate of a feed out of `render_feed`."""
-    found = _BUILD_DATE.search(feed)
-    if found is None:
-        return None
-    return parsedate_to_datetime(found[0].split(b">")[1].split(b"<")[0].decode())
-
-
-def says_the_same(feed: bytes, other: bytes) -> bool:
-    """Whether two feeds out of `render_feed` differ in their lastBuildDate alone, or in nothing.
-
-    lastBuildDate is when the content last changed (RSS 2.0): where nothing else differs, the
-    content has not, and the earlier date is the right one.
-    """
-    # Dates have one width; and the first one is the channel's, because no text before it can
-    # hold a "<".
-    return len(feed) == len(other) and (
-        _BUILD_DATE.sub(b"", feed, count=1) == _BUILD_DATE.sub(b"", other, count=1)
+    in_order = newest_first(episodes)
+    require_no_twins((episode.guid, episode.enclosure_url) for episode in in_order)
+    trailers = [episode for episode in in_order if episode.episode_type == "trailer"]
+    shell = rss_shell(
+        show,
+        newest_at=in_order[0].published_at if in_order else None,
+        trailers=trailers if show.trailers is None else show.trailers,
+        used=joined(used_namespaces(episode) for episode in in_order),
     )
+    return whole_feed(shell, in_order)
+
+
+def rss_shell(
+    show: FeedShow,
+    *,
+    newest_at: datetime | None,
+    trailers: Sequence[FeedEpisode],
+    used: Namespaces,
+) -> FeedShell:
+    """Give the RSS document of a show without its episodes.
+
+    `newest_at` is when the newest of them was published, `trailers` are those of this type,
+    newest first, and `used` are the namespaces of all of them.
+    """
+    tree = _tree(show, newest_at, trailers, used)
+    text = _serialised(tree)
+    frame = _line(show.author), tuple(tree.nsmap.items())
+    return FeedShell(text[: -len(_FOOT)], b"", _FOOT, frame, _item_writer)
+
+
+def used_namespaces(episode: FeedEpisode) -> Namespaces:
+    """What an episode's tags need of the document beside what each feed declares."""
+    if episode.tags is NO_EPISODE_TAGS and not episode.inline_chapters:
+        return Namespaces()
+    names = {tag.name.partition(":")[0] for tag in podcast_namespace.episode_tags(episode)}
+    foreign = namespace_pairs(elements(episode.tags.foreign_tags))
+    return Namespaces(frozenset(RARE_NAMESPACES.keys() & names), foreign)
+
+
+def _item_writer(frame: tuple[Any, ...]) -> Callable[[FeedEpisode], Item]:
+    """What writes an episode as an item of a document with this author and these namespaces."""
+    show_author, namespaces = frame
+    # Each item is written inside a document, because namespaces are declared there, and alone in
+    # it, because a tree of thousands takes hundreds of megabytes.
+    rss = etree.Element("rss", nsmap=dict(namespaces), version="2.0")
+    channel = etree.SubElement(rss, "channel")
+    etree.SubElement(channel, "item")
+    start = _serialised(rss).index(_NO_ITEM)
+    left_out = _qualified("content:encoded"), _qualified("psc:chapters")
+
+    def write(episode: FeedEpisode) -> Item:
+        item = _entry(episode, show_author).rss_entry()
+        channel[:] = [item]
+        whole = _serialised(rss)[start : -len(_FOOT)]
+        surplus = list(item.iterchildren(*left_out))
+        if not surplus:
+            return Item(whole, whole)
+        for element in surplus:
+            item.remove(element)
+        return Item(whole, _serialised(rss)[start : -len(_FOOT)])
+
+    return write
 
 
 class _Generator(FeedGenerator):  # type: ignore[misc]
@@ -262,18 +296,17 @@ class _Generator(FeedGenerator):  # type: ignore[misc]
 
 
 class _ShowTags(BaseExtension):  # type: ignore[misc]
-    """Appends our tags to the channel; feedgen calls it before it appends the items."""
+    """Appends our tags to the channel."""
 
     def __init__(self) -> None:
         self.tags: tuple[Tag, ...] = ()
-        self.episode_tags: list[Tag] = []
         self.foreign: list[Any] = []
-        self.foreign_namespaces: dict[str, str] = {}
+        self.used = Namespaces()
 
     def extend_ns(self) -> dict[str, str]:
-        used = {tag.name.partition(":")[0] for tag in (*self.tags, *self.episode_tags)}
+        used = {tag.name.partition(":")[0] for tag in self.tags} | self.used.rare
         rare = {name: uri for name, uri in RARE_NAMESPACES.items() if name in used}
-        return USUAL_NAMESPACES | rare | self.foreign_namespaces
+        return USUAL_NAMESPACES | rare | shared_namespaces(self.used.foreign)
 
     def extend_rss(self, rss: Any) -> Any:
         for tag in self.tags:
@@ -290,7 +323,7 @@ class _EpisodeTags(BaseEntryExtension):  # type: ignore[misc]
         self.foreign: list[Any] = []
 
     def extend_rss(self, item: Any) -> Any:
-        description = item.find("description")
+        description = next(item.iterchildren("description"))
         description.text = etree.CDATA(description.text)
         for tag in self.tags:
             _append(item, tag)
@@ -298,7 +331,9 @@ class _EpisodeTags(BaseEntryExtension):  # type: ignore[misc]
         return item
 
 
-def _document(show: FeedShow, newest_first: Sequence[FeedEpisode]) -> Any:
+def _tree(
+    show: FeedShow, newest_at: datetime | None, trailers: Sequence[FeedEpisode], used: Namespaces
+) -> Any:
     feed = _Generator()
     # The name "podcast" is taken by feedgen's own iTunes extension.
     feed.register_extension("ours", _ShowTags, _EpisodeTags, atom=False, rss=True)
@@ -320,16 +355,9 @@ def _document(show: FeedShow, newest_first: Sequence[FeedEpisode]) -> Any:
         feed.webMaster(show.tags.web_master)
     if show.copyright and (copyright_line := _line(show.copyright)):
         feed.copyright(copyright_line)
-    feed.ours.tags = tuple(_show_tags(show, newest_first))
+    feed.ours.tags = tuple(_show_tags(show, newest_at, trailers))
     feed.ours.foreign = elements(show.tags.foreign_tags)
-    foreign = list(feed.ours.foreign)
-    author = _line(show.author)
-    for episode in newest_first:
-        entry = _entry(episode, author)
-        feed.ours.episode_tags += entry.ours.tags
-        foreign += entry.ours.foreign
-        feed.add_entry(entry, order="append")
-    feed.ours.foreign_namespaces = shared_namespaces(foreign)
+    feed.ours.used = joined([used, Namespaces(foreign=namespace_pairs(feed.ours.foreign))])
     return feed.document()
 
 
@@ -356,20 +384,19 @@ def _entry(episode: FeedEpisode, show_author: str) -> FeedEntry:
     return entry
 
 
-def _show_tags(show: FeedShow, newest_first: Sequence[FeedEpisode]) -> Iterator[Tag]:
+def _show_tags(
+    show: FeedShow, newest_at: datetime | None, trailers: Sequence[FeedEpisode]
+) -> Iterator[Tag]:
     for hub_url in show.hub_urls:
         yield Tag("atom:link", None, {"href": absolute_url(hub_url), "rel": "hub"})
     for rel, page_url in show.page_links:
         attributes = {"href": absolute_url(page_url), "rel": rel, "type": "application/rss+xml"}
         yield Tag("atom:link", None, attributes)
-    if newest_first:
-        yield Tag("pubDate", rfc822_date(newest_first[0].published_at))
+    if newest_at is not None:
+        yield Tag("pubDate", rfc822_date(newest_at))
     yield Tag("lastBuildDate", rfc822_date(show.changed_at))
     yield from _itunes_show_tags(show)
-    trailers = [episode for episode in newest_first if episode.episode_type == "trailer"]
-    yield from podcast_namespace.show_tags(
-        show, trailers if show.trailers is None else show.trailers
-    )
+    yield from podcast_namespace.show_tags(show, trailers)
     yield from other_show_elements(show.tags)
 
 
@@ -419,7 +446,8 @@ def _episode_tags(episode: FeedEpisode, show_author: str) -> Iterator[Tag]:
 
 def _append(parent: Any, tag: Tag) -> None:
     element = etree.SubElement(parent, _qualified(tag.name), tag.attributes)
-    element.text = tag.text
+    if tag.text is not None:
+        element.text = tag.text
     for child in tag.children:
         _append(element, child)
 
@@ -468,11 +496,3 @@ def _require_aware(moment: datetime) -> None:
 
 def _require_mime_type(mime_type: str) -> None:
     _require(bool(MIME_TYPE.fullmatch(mime_type)), f"no MIME type: {mime_type!r}")
-
-
-def _require_unique(values: Sequence[str], what: str) -> None:
-    seen: Mapping[str, int] = {value: index for index, value in enumerate(values)}
-    if len(seen) == len(values):
-        return
-    twice = next(value for index, value in enumerate(values) if seen[value] != index)
-    raise ValueError(f"two episodes with the same {what}: {twice!r}")

@@ -60,8 +60,15 @@ def is_guid(value: str) -> bool:
 
 def clean_text(text: str) -> str:
     """Give `text` in NFC, trimmed, with plain newlines and only characters that XML 1.0 allows."""
+    if _is_plain(text):
+        return text.strip()
     text = remove_forbidden(text.replace("\r\n", "\n").replace("\r", "\n"))
     return unicodedata.normalize("NFC", text).strip()
+
+
+def _is_plain(text: str) -> bool:
+    """Whether it is lines of printable ASCII, as most texts are: then there is little to clean."""
+    return text.isascii() and text.replace("\n", "").isprintable()
 
 
 def plain_text(text: str) -> str:
@@ -130,9 +137,11 @@ def absolute_url(url: str, *, schemes: tuple[str, ...] = ("http", "https")) -> s
     Raises ValueError for anything else: relative, another scheme, no host, a password in it.
     RFC 3986, with international host names as RFC 3490 has them.
     """
+    # Most are so already, and then there is nothing to be cleaned.
+    if _is_plain_url(url, schemes):
+        return url
     text = clean_text(url)
-    match = _PLAIN_URL.fullmatch(text)
-    if match and match[1] in schemes and int(match[2] or 0) <= 65535:
+    if _is_plain_url(text, schemes):
         return text
     try:
         parts = urlsplit(text)
@@ -200,6 +209,11 @@ def saved_name(title: str) -> str:
     )
     name = " ".join("".join(letters).split())
     return truncate_utf8(name, 100).strip(". ")
+
+
+def _is_plain_url(text: str, schemes: tuple[str, ...]) -> bool:
+    match = _PLAIN_URL.fullmatch(text)
+    return match is not None and match[1] in schemes and int(match[2] or 0) <= 65535
 
 
 def _quoted(part: str) -> str:

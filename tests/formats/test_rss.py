@@ -24,6 +24,7 @@ from lxml import etree
 from podhost import __version__
 from podhost.formats.categories import parse_category
 from podhost.formats.chapters import Chapter
+from podhost.formats.feed_shell import FULL_NOTES_EPISODES, FULL_NOTES_MAX_FEED_BYTES
 from podhost.formats.feed_tags import (
     read_episode_tag,
     read_show_tag,
@@ -33,8 +34,6 @@ from podhost.formats.feed_tags import (
 from podhost.formats.markdown import NotesGuest, render_guests_html, render_notes
 from podhost.formats.podcast_namespace import podcast_guid
 from podhost.formats.rss import (
-    FULL_NOTES_EPISODES,
-    FULL_NOTES_MAX_FEED_BYTES,
     FeedEpisode,
     FeedImage,
     FeedPerson,

@@ -24,7 +24,7 @@ from podhost.changes import prune_changes
 from podhost.config import read_settings
 from podhost.feeds import find_snapshot, snapshot_body
 from podhost.fetching import Fetcher
-from podhost.formats.rss import says_the_same
+from podhost.formats.build_dates import says_the_same
 from podhost.instance import Instance
 from podhost.models import Artwork
 from podhost.shows import get_show
