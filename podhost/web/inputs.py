@@ -48,15 +48,16 @@ def read_json(data: bytes) -> Any:
 def read_struct(
     values: Any, kind: type[S], told: frozenset[str] = frozenset()
 ) -> tuple[S, list[str]]:
-    """The values as a `kind`, whose fields are all optional, and warnings of unknown names.
+    """The values as a `kind`, and warnings of unknown names.
 
     `told` are names that answers have: who gives an answer back means nothing by them.
 
-    Raises Invalid with a sentence for each field whose type is wrong.
+    Raises Invalid with a sentence for each field whose type is wrong, or that is missing.
     """
     if not isinstance(values, dict):
         raise Invalid("The JSON must be an object in curly brackets.")
-    wrong: dict[str, str] = {}
+    needed = {field.encode_name for field in msgspec.structs.fields(kind) if field.required}
+    wrong = {name: "It is missing." for name in sorted(needed - values.keys())}
     for name in _names(kind):
         if name not in values:
             continue
@@ -64,7 +65,10 @@ def read_struct(
             msgspec.convert({name: values[name]}, kind)
         except msgspec.ValidationError as error:
             place, sentence = type_problem(error)
-            wrong[place.removeprefix(".") or name] = sentence
+            at = place.removeprefix(".") or name
+            # The others are missing only because each field is looked at alone.
+            if at == name or at not in needed:
+                wrong[at] = sentence
     if wrong:
         raise Invalid(" ".join(f"{name}: {text}" for name, text in wrong.items()), wrong)
     given = {name: value for name, value in values.items() if name not in told}

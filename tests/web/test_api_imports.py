@@ -99,6 +99,29 @@ def test_what_is_no_address_is_refused(client: Program, source: str) -> None:
 
 
 @pytest.mark.parametrize("environment", ["sqlite+folder"], indirect=True)
+@pytest.mark.parametrize("given", [{}, {"mine": True}])
+def test_an_import_without_a_source_is_refused(client: Program, given: dict[str, bool]) -> None:
+    answer = client.post(IMPORTS, json=given)
+    assert answer.status_code == 422
+    assert answer.json()["error"]["fields"] == {"source": "It is missing."}
+
+
+@pytest.mark.parametrize("environment", ["sqlite+folder"], indirect=True)
+def test_a_locked_show_comes_when_it_is_mine(
+    client: Program, importing: Instance, host: OldHost
+) -> None:
+    with_audio(host, 1)
+    feed = host.feed(item(1), channel="<podcast:locked>yes</podcast:locked>")
+    refused = client.post(IMPORTS, json={"source": feed}).json()
+    work(importing, host)
+    path = f"{IMPORTS}/{refused['id']}"
+    assert "podcast:locked" in client.get(path).json()["error"]
+    assert client.post(IMPORTS, json={"source": feed, "mine": True}).status_code == 201
+    work(importing, host)
+    assert client.get(path).json()["episodes"]["done"] == 1
+
+
+@pytest.mark.parametrize("environment", ["sqlite+folder"], indirect=True)
 def test_an_import_that_is_not_there_is_404(client: Program) -> None:
     assert client.get(f"{IMPORTS}/nothing").status_code == 404
     assert client.post(f"{IMPORTS}/nothing/retry").status_code == 404
