@@ -28,6 +28,7 @@ _HAS_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 _HOST_FIRST = re.compile(r"[a-z0-9\-]+(?:\.[a-z0-9\-]+)*\.[a-z]{2,18}(?::[0-9]{1,5})?/", re.I)
 _HALF_SCHEME = re.compile(r"(https?):/{0,3}(?=[^/])", re.IGNORECASE)
 _POSITIVE = re.compile(r"0*[1-9][0-9]{0,8}", re.ASCII)
+_USER = re.compile(r"(?:\A|(?<=//))[^/?#]*@")
 _AUTHORITY = re.compile(r"(https?://[^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -104,7 +105,8 @@ class Fields:
             return None
         url = meant_url(written, self.base_url)
         if url is None:
-            self.note("An address cannot be used.", "It is left out.", written)
+            # One with a password in it is such an address, and reports are shown to others.
+            self.note("An address cannot be used.", "It is left out.", _USER.sub("", written))
         return url
 
     def flag(self, *names: str) -> bool | None:

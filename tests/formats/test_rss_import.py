@@ -452,6 +452,15 @@ def test_every_tag_of_a_show_is_kept() -> None:
     assert messages(show) == {"A category is unknown."}
 
 
+def test_a_password_in_an_address_is_in_no_report() -> None:
+    given = '<enclosure url="https://ann:secret@old.example/1.mp3" type="audio/mpeg"/>'
+    show = read("", f"<title>One</title><guid>1</guid>{given}")
+    assert show.episodes[0].enclosure is None
+    assert "An address cannot be used." in messages(show)
+    assert "https://old.example/1.mp3" in {oddity.detail for oddity in show.oddities}
+    assert "secret" not in str(show.oddities)
+
+
 @pytest.mark.parametrize(
     ("text", "is_locked"),
     [("yes", True), (" Yes ", True), ("TRUE", True), ("1", True), ("no", False)],
