@@ -104,6 +104,11 @@ def fetch_file(
     note_path.unlink(missing_ok=True)
 
 
+def is_web_page(data: bytes) -> bool:
+    """Whether the beginning of a file is that of a web page."""
+    return _WEB_PAGE.match(data) is not None
+
+
 def forget_file(path: Path) -> None:
     """Remove the whole file, or what there is of it."""
     for suffix in (".part", ".note", ".note-new"):
@@ -254,7 +259,7 @@ def _copy(
     """Write what comes; how long the file is then."""
     began_at, window_bytes = time.monotonic(), 0
     for chunk in it.chunks:
-        if not received and _WEB_PAGE.match(chunk):
+        if not received and is_web_page(chunk):
             raise RefusedFile(f"{_host(it.url)} gives a web page where the file should be.")
         _write(part, chunk)
         received += len(chunk)

@@ -240,10 +240,12 @@ def test_small_files_that_cannot_be_had_are_said_and_stop_nothing(
     host.answers["/face.png"] = Answer(picture(), "image/png")
     host.answers["/odd.vtt"] = Answer(b"%PDF-1.7", "text/vtt")
     host.answers["/odd.json"] = Answer(b"{}", "application/json")
+    host.answers["/login.srt"] = Answer(b"<!DOCTYPE html><html>Log in", "text/html")
     more = (
         '<podcast:person img="{url}/face.png">Ann</podcast:person>'
         '<itunes:image href="{url}/gone.jpg"/>'
         '<podcast:transcript url="{url}/odd.vtt" type="text/vtt"/>'
+        '<podcast:transcript url="{url}/login.srt" type="application/x-subrip"/>'
         '<podcast:chapters url="{url}/odd.json" type="application/json+chapters"/>'
     )
     answer = mover.bring(host.feed(item(2, more=more), item(1, more=more)))
@@ -251,11 +253,13 @@ def test_small_files_that_cannot_be_had_are_said_and_stop_nothing(
     for entry in answer.episode_list:
         assert any("The chapter file does not come" in note for note in entry.notes)
         assert any("A transcript does not come" in note for note in entry.notes)
+        assert any("gives a web page where the file" in note for note in entry.notes)
     # What many episodes name is asked for once, whether it is there or not.
     asked = [path for _, path, _ in host.asked]
     assert (asked.count("/face.png"), asked.count("/gone.jpg")) == (1, 1)
     feed = mover.feed()
     assert feed.count('img="https://pod.example/artwork/') == 2
+    assert "<podcast:transcript" not in feed
 
 
 @on_sqlite

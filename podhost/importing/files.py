@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from podhost.artwork import PreparedArtwork, add_artwork
 from podhost.errors import Invalid, PodhostError, Unavailable
+from podhost.file_fetching import is_web_page
 from podhost.formats.chapter_formats import parse_chapters
 from podhost.formats.chapters import FILE_LIMIT_BYTES, Chapter
 from podhost.formats.imported import ImportedEpisode
@@ -181,6 +182,13 @@ def fetch_transcripts(old_host: OldHost, episode: ImportedEpisode) -> Sequence[P
     kinds = [_extension(one.url, one.mime_type) for one in episode.transcripts]
     for one, extension in zip(episode.transcripts, kinds, strict=True):
         if (data := _had(old_host, one.url, _TRANSCRIPT_BYTES, "A transcript")) is None:
+            continue
+        if extension != "html" and is_web_page(data):
+            # Of a login, or that says that the file is gone: nobody is to read it as a transcript.
+            host = urlsplit(one.url).hostname
+            old_host.notes.append(
+                f"A transcript does not come: {host} gives a web page where the file should be."
+            )
             continue
         try:
             found, warnings = old_host.intake.transcripts(
