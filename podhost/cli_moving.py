@@ -1,5 +1,6 @@
 """The commands `import`, `export` and `move-out`; they parse, print and call; no decision."""
 
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -96,7 +97,7 @@ def _import(
     else:
         begun = work.begin_imports(instance, source, fetcher, is_mine=mine)
     ids = [one.import_id for one in begun if one.import_id is not None]
-    with _progress_line() as tell:
+    with _without_lines_of_jobs(), _progress_line() as tell:
         is_done = work.work_until_done(instance, ids, fetcher, stop=stop, on_progress=tell)
     answers = work.import_results(instance, ids)
     errors = [f"{one.name}: {one.error}" for one in begun if one.error is not None]
@@ -116,11 +117,32 @@ def _import(
     failed = sum(answer.episodes.failed for answer in answers)
     if failed:
         them = "An episode" if failed == 1 else f"{failed} episodes"
-        raise click.ClickException(
-            f"{them} did not come. To try again: podhost import {source} --retry"
+        # By its name: a list has no episodes, and an address may have a password in it.
+        again = "; ".join(
+            f"podhost import {answer.show or answer.source} --retry"
+            for answer in answers
+            if answer.episodes.failed
         )
+        raise click.ClickException(f"{them} did not come. To try again: {again}")
     if errors:
         raise click.exceptions.Exit(1)
+
+
+@contextmanager
+def _without_lines_of_jobs() -> Iterator[None]:
+    """What goes wrong with an episode stands in the report; as a line of the log it would stand in
+    the middle of the progress."""
+    from podhost.import_rows import KINDS
+
+    def is_told(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.ERROR or getattr(record, "job", None) not in KINDS
+
+    log = logging.getLogger("podhost.job_runner")
+    log.addFilter(is_told)
+    try:
+        yield
+    finally:
+        log.removeFilter(is_told)
 
 
 @contextmanager

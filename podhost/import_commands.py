@@ -20,7 +20,13 @@ from podhost.importing.answers import (
     import_summary,
 )
 from podhost.importing.episodes import bytes_under_way, remove_abandoned_audio
-from podhost.importing.plans import Source, listed_feeds, listed_source, open_source
+from podhost.importing.plans import (
+    Source,
+    listed_feeds,
+    listed_source,
+    open_source,
+    without_secrets,
+)
 from podhost.importing.shows import read_source
 from podhost.instance import Instance
 from podhost.shows import find_show
@@ -92,7 +98,8 @@ def retry_failed(instance: Instance, given: str) -> str:
         if found is None:
             found = rows.find_import(session, open_source(given))
         if found is None:
-            raise NotFound(f"Nothing was imported as {given!r}: name a show, or its old feed.")
+            named = without_secrets(given)
+            raise NotFound(f"Nothing was imported as {named!r}: name a show, or its old feed.")
         row = rows.get_import(session, found.id, lock=True)
         rows.retry_import(session, row, now=instance.now())
         return row.id

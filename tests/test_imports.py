@@ -279,6 +279,24 @@ def test_a_show_that_is_here_already_is_refused(
         assert found.refusals, written
 
 
+def test_what_failed_is_tried_again_by_the_names_of_the_shows(
+    run: Callable[..., Result], old_host: OldHost
+) -> None:
+    old_host.feed("/one", item(1))
+    address = old_host.url.replace("//", "//me:secret@")
+    outlines = f'<outline text="One" xmlUrl="{address}/one"/>'
+    body = f"<opml><body>{outlines}</body></opml>".encode()
+    old_host.answers["/mine.opml"] = (200, {}, body)
+    for source in (f"{address}/mine.opml", f"{address}/one"):
+        result = run(source, status=1)
+        # Nothing else is there: no lines of the log between the lines of the report.
+        again = "To try again: podhost import tide --retry"
+        assert result.stderr == f"Error: An episode did not come. {again}\n"
+        assert "secret" not in result.output
+    assert "An episode did not come" in run("tide", "--retry", status=1).stderr
+    assert "secret" not in run(f"{address}/two", "--retry", status=1).output
+
+
 @pytest.mark.parametrize(
     "address",
     ["https://me@x.example:secret@a.example/f", "u:secret@a.example/f", "feed:https://u:secret@b/"],
