@@ -132,7 +132,7 @@ def _import(
 def _without_lines_of_jobs() -> Iterator[None]:
     """What goes wrong with an episode stands in the report; as a line of the log it would stand in
     the middle of the progress."""
-    from podhost.import_rows import KINDS
+    from podhost.importing.rows import KINDS
 
     def is_told(record: logging.LogRecord) -> bool:
         return record.levelno >= logging.ERROR or getattr(record, "job", None) not in KINDS

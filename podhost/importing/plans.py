@@ -43,6 +43,8 @@ MAX_PAGES = 200
 # Feeds this large are not read twice only to see whether guids change.
 _READ_TWICE_BYTES = 5_000_000
 _CUT_FEED_GAP = 1
+# So begins what is said of it, and what is taken back when it is so no more.
+MOVED_HERE = "The old address sends apps on to this podhost"
 _A_LIST = (
     "This is a list of feeds (OPML), not a feed. Save it as a file whose name ends in .opml, and "
     "give podhost the file."
@@ -91,7 +93,11 @@ class ImportPlan:
 
 
 class MovedHere(PodhostError):
-    """The old address leads to our own feed, as it should after the cut-over."""
+    """The old address leads to a feed of ours, `address`, as it should after the cut-over."""
+
+    def __init__(self, message: str, address: str) -> None:
+        super().__init__(message)
+        self.address = address
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,8 +328,8 @@ def _refuse_own(address: str | None, base_url: str, hops: Sequence["Hop"] = ()) 
     # Podcast Index follows no other first step for good, and apps keep no other in mind.
     if len(statuses) == 1 and statuses[0] in (301, 308):
         raise MovedHere(
-            f"The old address sends apps on to this podhost ({statuses[0]}): the move is done. "
-            "Leave it so for four weeks at least."
+            f"{MOVED_HERE} ({statuses[0]}): the move is done. Leave it so for four weeks at least.",
+            address,
         )
     raise Invalid(
         f"The old address sends on to this podhost, but with {', then '.join(map(str, statuses))}: "

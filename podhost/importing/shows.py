@@ -20,6 +20,7 @@ from podhost.feeds import render_show
 from podhost.formats.feed_xml import read_feed
 from podhost.formats.imported import ImportedEpisode, ImportedShow
 from podhost.formats.rss_import import read_show
+from podhost.formats.text import shown
 from podhost.hubs import site_of
 from podhost.importing import rows
 from podhost.importing.comparison import (
@@ -33,6 +34,7 @@ from podhost.importing.files import OldHost, add_pictures, fetch_faces, fetch_pi
 from podhost.importing.mapping import episode_input, is_blocked, show_input
 from podhost.importing.pages import UnchangedFeed
 from podhost.importing.plans import (
+    MOVED_HERE,
     EarlierRead,
     ImportPlan,
     MovedHere,
@@ -120,6 +122,7 @@ def read_source(instance: Instance, import_id: str, source: Source, fetcher: "Fe
     except MovedHere as error:
         if earlier.show_id is None:
             raise
+        _judge_redirect(instance, earlier.show_id, error.address)
         _go_on(instance, import_id, remark=error.message)
         return False
     if plan.refusals:
@@ -127,6 +130,18 @@ def read_source(instance: Instance, import_id: str, source: Source, fetcher: "Fe
     _take_show(instance, import_id, plan, fetcher)
     _take_episodes(instance, import_id, plan)
     return True
+
+
+def _judge_redirect(instance: Instance, show_id: str, address: str) -> None:
+    """Raises Invalid unless the address is that of the show's own feed: a redirect to another
+    show of ours would lead its subscribers there."""
+    with instance.database.read() as session:
+        wanted = instance.base_url + feed_path(session.get_one(Show, show_id))
+    if address.partition("?")[0] != wanted:
+        raise Invalid(
+            f"The old address sends on to {shown(address, 200)}, but the feed of this show is "
+            f"{wanted}. Have the old host mend that at once: apps are led to the wrong place."
+        )
 
 
 def _go_on(
@@ -139,8 +154,9 @@ def _go_on(
         row.state, row.error, row.read_at = rows.RUNNING, None, now
         if plan is not None:
             row.etag, row.last_modified = plan.etag, plan.last_modified
-        if remark and remark not in row.notes:
-            row.notes = [*row.notes, remark]
+        # What was said of the redirect before may be so no more.
+        others = [note for note in row.notes if not note.startswith(MOVED_HERE)]
+        row.notes = [*others, remark] if remark else others
         rows.go_on_if_complete(session, import_id, now=now)
 
 
