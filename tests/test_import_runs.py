@@ -330,6 +330,29 @@ def test_a_second_import_brings_what_is_new_and_keeps_what_was_edited_here(
 
 
 @on_sqlite
+def test_what_the_old_feed_has_no_more_stays_and_is_named(mover: Mover, host: OldHost) -> None:
+    with_audio(host, 2)
+    mover.bring(host.feed(item(2), item(1)))
+
+    def gone() -> list[str]:
+        found = mover.bring(host.url + "/feed.xml").episode_list
+        return [
+            one.guid for one in found if any("does not have it any more" in n for n in one.notes)
+        ]
+
+    # Where a page cannot be read, nothing is known of its episodes.
+    more = '<atom:link xmlns:atom="http://www.w3.org/2005/Atom" rel="next" href="{url}/2.xml"/>'
+    host.feed(item(2), channel=more)
+    assert gone() == []
+    host.feed(item(2))
+    assert gone() == ["g1"]
+    assert gone() == ["g1"]
+    assert "<title>Number 1</title>" in mover.feed()
+    host.feed(item(2), item(1))
+    assert gone() == []
+
+
+@on_sqlite
 def test_a_feed_that_did_not_change_is_not_read_again(mover: Mover, host: OldHost) -> None:
     with_audio(host, 1)
     feed = host.feed(item(1), etag="one")

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from podhost.formats.text import shown
 from podhost.importing import rows
-from podhost.importing.comparison import Difference
+from podhost.importing.comparison import NOT_BROUGHT, Difference
 from podhost.importing.plans import without_secrets
 from podhost.models import Episode, Import, ImportEpisode, Show
 
@@ -186,12 +186,11 @@ def describe_result(answer: ImportAnswer) -> Iterator[str]:
         notes += [f"“{shown(entry.title, 60)}”: {note}" for note in entry.notes]
     yield from _some("What else there is to know", notes)
     if answer.differences is not None:
-        if answer.differences:
-            yield from _some(
-                "What the new feed says otherwise",
-                [_difference(found) for found in answer.differences],
-            )
-        else:
+        # Those that did not come were named above, and would hide the others here.
+        told = [one for one in answer.differences if not one.new.startswith(NOT_BROUGHT)]
+        if told:
+            yield from _some("What the new feed says otherwise", [*map(_difference, told)])
+        elif not answer.differences:
             yield "  The new feed says the same as the old one, item by item."
 
 

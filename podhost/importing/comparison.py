@@ -14,6 +14,8 @@ from podhost.formats.markdown import notes_text
 from podhost.formats.text import shown
 
 _SHOWN_CHARS = 120
+# So begins what is said of an episode that could not be had.
+NOT_BROUGHT = "it did not come"
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):

@@ -73,7 +73,7 @@ class ImportPlan:
     `feed_url` is where the feed was found, None for a file; `hops` are the redirects on the way.
     `refusals` are sentences on why the import may not start. `level` is how far the XML can be
     trusted; `sha256` and the validators (RFC 9110 8.8) are those of the first page, for a later
-    run.
+    run; `is_whole` says whether every page was read.
     """
 
     source: str
@@ -88,6 +88,7 @@ class ImportPlan:
     audio: AudioLook
     refusals: tuple[str, ...]
     oddities: tuple[Oddity, ...]
+    is_whole: bool = True
     etag: str | None = None
     last_modified: str | None = None
 
@@ -182,11 +183,13 @@ def plan_import(
     show = read_show(feed, feed_url=first.url)
     oddities = list(show.oddities)
     pages = 1
-    for page in _later_pages(show, first, fetcher, wait, oddities):
+    unread: list[Oddity] = []
+    for page in _later_pages(show, first, fetcher, wait, unread):
         pages += 1
         show, is_new = _with_page(show, page, oddities)
         if not is_new:
             break
+    oddities += unread
     is_private = source.address is not None and source.name != source.address.strip()
     oddities += _about_the_whole(show, first, now, is_private=is_private)
     if known.show_id is None:
@@ -205,6 +208,7 @@ def plan_import(
         audio=audio,
         refusals=tuple(_refusals(show, database, is_mine=is_mine, own_id=known.show_id)),
         oddities=tuple(oddities),
+        is_whole=not unread,
         etag=first.etag,
         last_modified=first.last_modified,
     )

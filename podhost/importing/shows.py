@@ -3,7 +3,7 @@
 Each step may be done again at any time. Episodes are brought one by one elsewhere.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from podhost.formats.text import shown
 from podhost.hubs import site_of
 from podhost.importing import rows
 from podhost.importing.comparison import (
+    NOT_BROUGHT,
     Difference,
     added_episode,
     compare_episode,
@@ -66,6 +67,7 @@ _AT_ONCE = 200
 # More would be a feed of its own.
 _MOST_DIFFERENCES = 2000
 _FIRST_DAY = datetime(1, 1, 1, tzinfo=UTC)
+_GONE = "The old feed does not have it any more; here it stays until you withdraw it."
 # What a later feed may change of a show; the rest is settled when it moves in.
 _SYNCED = ("title", "description", "author", "copyright", "explicit", "categories", "language")
 
@@ -229,7 +231,26 @@ def _take_episodes(instance: Instance, import_id: str, plan: ImportPlan) -> None
                     rows.add_episode(session, row, episode, now=instance.now())
                 else:
                     _sync_episode(session, found, episode, plan.show, now=instance.now())
+    if plan.is_whole:
+        _note_gone(instance, import_id, {rows.guid_of(episode) for episode in coming})
     _go_on(instance, import_id, plan)
+
+
+def _note_gone(instance: Instance, import_id: str, listed: Set[str]) -> None:
+    """Say of which episodes the old feed knows no more: whoever took one back there, or gave it
+    another guid, has to do something about it here."""
+    with instance.database.write() as session:
+        rows.get_import(session, import_id, lock=True)
+        known = session.execute(
+            select(ImportEpisode.id, ImportEpisode.guid, ImportEpisode.notes).where(
+                ImportEpisode.import_id == import_id, ImportEpisode.state == rows.DONE
+            )
+        )
+        for key, guid, notes in known.all():
+            others = [note for note in notes if note != _GONE]
+            said = others if guid in listed else [*others, _GONE]
+            if said != notes:
+                session.get_one(ImportEpisode, key).notes = said
 
 
 def _sync_episode(
@@ -387,7 +408,7 @@ def _compared(session: Session, row: Import, ours: ImportedShow) -> Iterator[Dif
         if new is not None:
             yield from compare_episode(old, new, old_show, ours)
         elif entry.state == rows.FAILED:
-            yield missing_episode(old, f"it did not come: {entry.error}")
+            yield missing_episode(old, f"{NOT_BROUGHT}: {entry.error}")
         else:
             yield missing_episode(old, "a draft, or waiting for its date")
     for new in here.values():
