@@ -25,6 +25,7 @@ from podhost.import_commands import begin_imports, import_results, retry_failed
 from podhost.import_worker import next_import
 from podhost.importing.answers import ImportAnswer
 from podhost.importing.episodes import audio_path
+from podhost.importing.plans import plan_imports
 from podhost.importing.rows import IMPORT_EPISODE
 from podhost.instance import Instance, open_instance
 from podhost.jobs import MAX_ATTEMPTS
@@ -402,6 +403,14 @@ def test_after_the_cut_over_it_says_whether_the_old_address_leads_here(
             if sentence is not None:
                 with pytest.raises(Invalid, match=sentence):
                     mover.bring(feed)
+                with pytest.raises(Invalid, match=sentence):
+                    plan_imports(
+                        feed,
+                        fetcher,
+                        database=instance.database,
+                        now=instance.now(),
+                        base_url=instance.base_url,
+                    )
             else:
                 assert _DONE in mover.bring(feed).notes[-1]
                 # The old host gave the redirect up.

@@ -35,6 +35,7 @@ from podhost.importing.pages import (
 from podhost.importing.rows import find_import
 from podhost.importing.sources import AudioLook, look_at_audio, old_host
 from podhost.models import Show
+from podhost.shows import feed_path
 
 if TYPE_CHECKING:
     from podhost.fetching import Fetcher, Hop
@@ -94,11 +95,7 @@ class ImportPlan:
 
 
 class MovedHere(PodhostError):
-    """The old address leads to a feed of ours, `address`, as it should after the cut-over."""
-
-    def __init__(self, message: str, address: str) -> None:
-        super().__init__(message)
-        self.address = address
+    """The old address leads to the show's feed here, as it should after the cut-over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +173,7 @@ def plan_import(
     known = earlier or EarlierRead()
     _refuse_own(source.address, base_url)
     first = _read_first(source, fetcher, wait, known.headers)
-    _refuse_own(first.url, base_url, first.hops)
+    _refuse_own(first.url, base_url, first.hops, _own_feed(database, known.show_id, base_url))
     if is_opml(first.body):
         raise Invalid(_A_LIST)
     feed = read_feed(first.body, first.content_type)
@@ -322,18 +319,36 @@ def _read_first(
     return first_page(source.address, fetcher, wait, headers)
 
 
-def _refuse_own(address: str | None, base_url: str, hops: Sequence["Hop"] = ()) -> None:
-    """Raises Invalid for our own feeds, and MovedHere where the old address leads to one."""
+def _own_feed(database: Database, show_id: str | None, base_url: str) -> str | None:
+    """Where the feed of the show is here, if it came before."""
+    with database.read() as session:
+        show = session.get(Show, show_id) if show_id else None
+        return base_url + feed_path(show) if show is not None else None
+
+
+def _refuse_own(
+    address: str | None,
+    base_url: str,
+    hops: Sequence["Hop"] = (),
+    wanted: str | None = None,
+) -> None:
+    """Raises Invalid for our own feeds, and MovedHere where the old address leads to `wanted`, the
+    one of the show that came from it."""
     if not (address and base_url and f"{address.strip()}/".startswith(f"{base_url}/")):
         return
     statuses = [hop.status for hop in hops]
-    if not statuses:
+    if not statuses or wanted is None:
         raise Invalid("This feed comes from this very podhost: its show is here already.")
+    if address.partition("?")[0] != wanted:
+        # Another show of ours, perhaps: its subscribers would be led to that.
+        raise Invalid(
+            f"The old address sends on to {shown(address, 200)}, but the feed of this show is "
+            f"{wanted}. Have the old host mend that at once: apps are led to the wrong place."
+        )
     # Podcast Index follows no other first step for good, and apps keep no other in mind.
     if len(statuses) == 1 and statuses[0] in (301, 308):
         raise MovedHere(
-            f"{MOVED_HERE} ({statuses[0]}): the move is done. Leave it so for four weeks at least.",
-            address,
+            f"{MOVED_HERE} ({statuses[0]}): the move is done. Leave it so for four weeks at least."
         )
     raise Invalid(
         f"The old address sends on to this podhost, but with {', then '.join(map(str, statuses))}: "

@@ -20,7 +20,6 @@ from podhost.feeds import render_show
 from podhost.formats.feed_xml import read_feed
 from podhost.formats.imported import ImportedEpisode, ImportedShow
 from podhost.formats.rss_import import read_show
-from podhost.formats.text import shown
 from podhost.hubs import site_of
 from podhost.importing import rows
 from podhost.importing.comparison import (
@@ -124,7 +123,6 @@ def read_source(instance: Instance, import_id: str, source: Source, fetcher: "Fe
     except MovedHere as error:
         if earlier.show_id is None:
             raise
-        _judge_redirect(instance, earlier.show_id, error.address)
         _go_on(instance, import_id, remark=error.message)
         return False
     if plan.refusals:
@@ -132,18 +130,6 @@ def read_source(instance: Instance, import_id: str, source: Source, fetcher: "Fe
     _take_show(instance, import_id, plan, fetcher)
     _take_episodes(instance, import_id, plan)
     return True
-
-
-def _judge_redirect(instance: Instance, show_id: str, address: str) -> None:
-    """Raises Invalid unless the address is that of the show's own feed: a redirect to another
-    show of ours would lead its subscribers there."""
-    with instance.database.read() as session:
-        wanted = instance.base_url + feed_path(session.get_one(Show, show_id))
-    if address.partition("?")[0] != wanted:
-        raise Invalid(
-            f"The old address sends on to {shown(address, 200)}, but the feed of this show is "
-            f"{wanted}. Have the old host mend that at once: apps are led to the wrong place."
-        )
 
 
 def _go_on(
