@@ -56,19 +56,27 @@ def import_show(
 def _say_what_would_come(
     instance: "Instance", source: str, fetcher: "Fetcher", *, mine: bool, as_json: bool
 ) -> None:
-    from podhost.importing.plans import plan_imports
+    from podhost.importing.plans import MovedHere, plan_imports
     from podhost.importing.report import describe_import, import_answer, refusals
 
-    with progress("Reading") as advance:
-        plans = plan_imports(
-            source,
-            fetcher,
-            database=instance.database,
-            now=instance.now(),
-            is_mine=mine,
-            base_url=instance.base_url,
-            on_progress=advance,
-        )
+    try:
+        with progress("Reading") as advance:
+            plans = plan_imports(
+                source,
+                fetcher,
+                database=instance.database,
+                now=instance.now(),
+                is_mine=mine,
+                base_url=instance.base_url,
+                on_progress=advance,
+            )
+    except MovedHere as moved:
+        # That is what whoever looks after the cut-over hopes to read, and no error.
+        if as_json:
+            print_json({"feeds": [], "moved": moved.message})
+        else:
+            click.echo(moved.message)
+        return
     if as_json:
         print_json({"feeds": [import_answer(plan) for plan in plans]})
     else:

@@ -17,6 +17,7 @@ from podhost.db import Database
 from podhost.fetching import Fetcher
 from podhost.importing.plans import ImportPlan, Source, open_source, plan_import
 from podhost.instance import Instance
+from tests.audio_files import lame
 from tests.making import make_show
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -277,6 +278,21 @@ def test_a_show_that_is_here_already_is_refused(
         old_host.feed("/feed", item(1), channel=f"<podcast:guid>{written}</podcast:guid>")
         found = plan(f"{old_host.url}/feed", database=instance.database)
         assert found.refusals, written
+
+
+def test_a_dry_run_after_the_cut_over_says_that_the_move_is_done(
+    run: Callable[..., Result], old_host: OldHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old_host.answers["/1.mp3"] = (200, {"Content-Type": "audio/mpeg"}, lame(2))
+    old_host.feed("/one", item(1))
+    # The new host is the same server, below a path of its own.
+    monkeypatch.setenv("PODHOST_BASE_URL", f"{old_host.url}/new")
+    run(f"{old_host.url}/one")
+    old_host.feed("/new/tide/feed.xml", item(1))
+    there = {"Location": f"{old_host.url}/new/tide/feed.xml"}
+    old_host.answers["/one"] = (301, there, b"")
+    said = run(f"{old_host.url}/one", "--dry-run").stdout
+    assert "sends apps on to this podhost (301): the move is done" in said
 
 
 def test_what_failed_is_tried_again_by_the_names_of_the_shows(
