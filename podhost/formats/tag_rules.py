@@ -275,7 +275,9 @@ def amount(value: str | float) -> str:
 
 def decimal_number(value: str | float) -> str:
     """An episode's number as the podcast namespace has it: from 0, with decimals or without."""
-    text = clean_text(str(value))
+    # A whole number that a program gives has become one with decimals by now.
+    is_whole = isinstance(value, float) and value.is_integer()
+    text = clean_text(str(int(value) if is_whole else value))
     if text and not _DECIMAL.fullmatch(text):
         raise ValueError("It must be a number such as 100.5.")
     return f"{Decimal(text):f}" if text else ""

@@ -127,8 +127,11 @@ def shift_transcript(
     cues, gone = shift_cues(parse_cues(transcript.body, transcript.format), cuts, duration_ms)
     warnings = []
     if gone:
-        what = "1 cue of the transcript lies" if gone == 1 else f"{gone} cues of the transcript lie"
-        warnings.append(f"{what} outside of the new audio, and was left out.")
+        warnings.append(
+            "1 cue of the transcript lies outside of the new audio, and was left out."
+            if gone == 1
+            else f"{gone} cues of the transcript lie outside of the new audio, and were left out."
+        )
     if not cues:
         return None, warnings
     render = {"vtt": render_vtt, "srt": render_srt}.get(transcript.format, render_json)

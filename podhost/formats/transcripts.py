@@ -14,6 +14,7 @@ import msgspec
 
 from podhost.errors import Invalid
 from podhost.formats import limits
+from podhost.formats.languages import is_language_code
 
 FILE_LIMIT_BYTES = 10_000_000
 # Over a year: what is later is a mistake, and hours keep four digits.
@@ -307,8 +308,9 @@ def _language(text: str, found: Format, filename: str) -> str | None:
         match = _VTT_LANGUAGE.search(text.partition("\n\n")[0][:2000])
     elif found == "html":
         match = _HTML_LANGUAGE.search(text[:5000])
-    match = match or _NAME_LANGUAGE.search(filename)
-    return match[1] if match else None
+    # Some write the language's name there, or what only looks like a code.
+    found_in = (match, _NAME_LANGUAGE.search(filename))
+    return next((one[1] for one in found_in if one and is_language_code(one[1])), None)
 
 
 def _sanitised(text: str) -> str:

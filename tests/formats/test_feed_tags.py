@@ -124,6 +124,7 @@ TAKEN: list[tuple[str, Any, Any]] = [
     ("managing_editor", "ed@tide.example (Ed  Itor)", "ed@tide.example (Ed Itor)"),
     ("web_master", "web@tide.example (W)", "web@tide.example (W)"),
     ("decimal_number", 100.5, "100.5"),
+    ("decimal_number", 3, "3"),
     ("decimal_number", "0", "0"),
     ("decimal_number", " 007.50 ", "7.50"),
     (

@@ -129,7 +129,9 @@ def test_a_transcript_stays_in_its_format(name, source):
     (cue,) = parse_cues(again.body, again.format)
     assert (cue.start_ms, cue.end_ms, cue.text) == (1000, 3000, "A & B")
     assert warnings == ["1 cue of the transcript lies outside of the new audio, and was left out."]
-    assert shift_transcript(transcript, read_cuts(-9000, None), 60_000)[0] is None
+    body, warnings = shift_transcript(transcript, read_cuts(-9000, None), 60_000)
+    assert body is None
+    assert warnings == ["2 cues of the transcript lie outside of the new audio, and were left out."]
 
 
 times = st.integers(0, HOUR_MS)

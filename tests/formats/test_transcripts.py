@@ -168,6 +168,21 @@ def test_the_name_may_tell_the_language(name, language):
     assert read_transcript(SRT.encode(), name).language == language
 
 
+@pytest.mark.parametrize(
+    ("header", "name", "language"),
+    [
+        ("Language: English", "hello.vtt", None),
+        ("Language: English", "hello.de.vtt", "de"),
+        ("Language: en", "hello.de.vtt", "en"),
+        ("Kind: captions", "hello.xx.vtt", None),
+        ("Kind: captions", "hello.my.vtt", "my"),
+    ],
+)
+def test_what_is_no_language_code_tells_no_language(header, name, language):
+    vtt = f"WEBVTT\n{header}\n\n00:01.000 --> 00:02.000\nHello\n"
+    assert read_transcript(vtt.encode(), name).language == language
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_it_removes_byte_order_marks_and_carriage_returns(encoding):
     data = SRT.replace("Hello", "Hallå").replace("\n", "\r\n").encode(encoding)
