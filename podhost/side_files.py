@@ -5,6 +5,7 @@ It reads rows and storage when somebody asks for the first time; it remembers no
 
 import hashlib
 import logging
+from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import selectinload
@@ -89,10 +90,16 @@ def _read_chapters(instance: Instance, episode_id: str, ending: str) -> SideFile
         200,
         body=body,
         etag=_etag(body),
-        last_modified=episode.chapters_changed_at or episode.created_at,
+        last_modified=_chapters_date(episode),
         mime_type=CHAPTER_TYPES[ending],
         owner_ids=owners,
     )
+
+
+def _chapters_date(episode: Episode) -> datetime:
+    """Since when they can be what they are: the titles of the episode and the show are in them."""
+    changed_at = episode.chapters_changed_at or episode.created_at
+    return max(changed_at, episode.changed_at, episode.show.changed_at)
 
 
 def _read_transcript(instance: Instance, episode_id: str, file_name: str) -> SideFile:

@@ -383,6 +383,22 @@ def test_chapters_name_their_pictures_and_follow_the_episode(
     assert b'"title":"High water"' in catalogue.load_side_file(path).body
 
 
+@pytest.mark.parametrize(
+    ("model", "key", "topic"), [(Episode, EPISODE, "episode"), (Show, SHOW, "show")]
+)
+def test_chapters_are_dated_by_the_titles_in_them_too(
+    instance: Instance, catalogue: Catalogue, model: type[Any], key: str, topic: str
+) -> None:
+    path = f"/chapters/{EPISODE}.json"
+    before = catalogue.load_side_file(path)
+    later = instance.now() + timedelta(minutes=1)
+    change(instance, model, key, topic, title="High water", changed_at=later)
+    catalogue.catch_up()
+    after = catalogue.load_side_file(path)
+    assert after.body != before.body
+    assert after.last_modified == before.last_modified + 60
+
+
 def test_a_change_while_a_row_is_read_is_not_missed(
     instance: Instance, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
