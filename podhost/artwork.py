@@ -17,6 +17,7 @@ from podhost.errors import Conflict
 from podhost.feed_rows import ArtworkRow
 from podhost.formats.artwork import (
     LONGEST_SECONDS,
+    SMALLEST_ARTWORK_PX,
     ArtworkFiles,
     inspect_and_render,
     render_placeholder,
@@ -95,6 +96,18 @@ def find_artwork(session: Session, source_sha256: str) -> Artwork | None:
     return session.scalar(
         select(Artwork).where(Artwork.source_sha256 == source_sha256).order_by(Artwork.id)
     )
+
+
+def find_picture(session: Session, source_sha256: str, is_square: bool) -> Artwork | None:
+    """The stored picture that was made from this very file and fits the purpose: artwork is square
+    and large (Apple), people's pictures are of any shape."""
+    rows = session.scalars(
+        select(Artwork).where(Artwork.source_sha256 == source_sha256).order_by(Artwork.id)
+    ).all()
+    if not is_square:
+        return rows[0] if rows else None
+    fitting = [row for row in rows if row.width == row.height >= SMALLEST_ARTWORK_PX]
+    return max(fitting, key=lambda row: row.width, default=None)
 
 
 def discard_artwork(storage: Storage, prepared: PreparedArtwork) -> None:

@@ -94,6 +94,8 @@ def wants_tags(episode: Episode) -> bool:
         and episode.status in ("draft", "scheduled")
         and episode.audio is not None
         and episode.audio.tags_fingerprint != TAGGED_ELSEWHERE
+        # Some listeners have it already, from an early feed; they would load another file again.
+        and episode.early_since is None
         and can_hold_tags(episode.audio)
     )
 

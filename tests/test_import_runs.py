@@ -29,7 +29,7 @@ from podhost.importing.plans import plan_imports
 from podhost.importing.rows import IMPORT_EPISODE
 from podhost.instance import Instance, open_instance
 from podhost.jobs import MAX_ATTEMPTS
-from podhost.models import ImportEpisode, Job, Show
+from podhost.models import Artwork, ImportEpisode, Job, Show
 from podhost.shows import get_show
 from podhost.worker import run_due_jobs, run_sweep
 from tests.audio_files import lame
@@ -351,6 +351,47 @@ def test_what_the_old_feed_has_no_more_stays_and_is_named(mover: Mover, host: Ol
     assert "<title>Number 1</title>" in mover.feed()
     host.feed(item(2), item(1))
     assert gone() == []
+
+
+@on_sqlite
+def test_a_guid_that_changed_at_the_old_host_makes_no_second_episode(
+    mover: Mover, host: OldHost
+) -> None:
+    with_audio(host, 2)
+    mover.bring(host.feed(item(2), item(1)))
+    for _ in range(2):
+        answer = mover.bring(host.feed(item(2), item(1).replace("<guid>g1", "<guid>other")))
+        assert answer.episodes.total == 2
+        (note,) = next(one.notes for one in answer.episode_list if one.guid == "g1")
+        assert "but under other" in note
+        assert ">other</guid>" not in mover.feed()
+    # The same audio twice says nothing: a repeated episode is another one.
+    answer = mover.bring(host.feed(item(3).replace("/3.mp3", "/2.mp3"), item(2), item(1)))
+    assert answer.episodes.total == 3
+
+
+@on_sqlite
+def test_what_never_came_is_forgotten_when_the_old_feed_has_it_no_more(
+    mover: Mover, host: OldHost
+) -> None:
+    with_audio(host, 1)
+    assert mover.bring(host.feed(item(2), item(1))).episodes.failed == 1
+    answer = mover.bring(host.feed(item(1)))
+    assert (answer.episodes.failed, answer.episodes.total) == (0, 1)
+
+
+@on_sqlite
+def test_a_host_whose_picture_is_the_artwork_has_it_once(mover: Mover, host: OldHost) -> None:
+    with_audio(host, 1)
+    target = io.BytesIO()
+    Image.new("RGB", (1400, 1400), "teal").save(target, "PNG")
+    for name in ("/art.png", "/ann.png"):
+        host.answers[name] = Answer(target.getvalue(), "image/png")
+    person = '<podcast:person img="{url}/ann.png">Ann</podcast:person>'
+    channel = '<itunes:image href="{url}/art.png"/>' + person
+    mover.bring(host.feed(item(1), channel=channel))
+    with mover.instance.database.read() as session:
+        assert session.query(Artwork).count() == 1
 
 
 @on_sqlite

@@ -7,14 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from podhost.artwork import PreparedArtwork, add_artwork
+from podhost.artwork import PreparedArtwork, add_artwork, find_picture
 from podhost.db import Database
 from podhost.errors import Conflict, Invalid
 from podhost.folders.files import FolderFile, copy_to, sha256_of
-from podhost.formats.artwork import FILE_LIMIT_BYTES, SMALLEST_ARTWORK_PX, TOO_LARGE
+from podhost.formats.artwork import FILE_LIMIT_BYTES, TOO_LARGE
 from podhost.formats.folder_addresses import KeptPicture
 from podhost.formats.text import shown
 from podhost.intake import Intake
@@ -49,7 +48,7 @@ def prepare_picture(
     if known_id is not None:
         return Picture(sha256, is_square, known_id)
     with database.read() as session:
-        known = _find(session, sha256, is_square)
+        known = find_picture(session, sha256, is_square)
         origin = kept.get(sha256)
         is_free = origin is not None and session.get(Artwork, origin.id) is None
     if known is not None:
@@ -94,21 +93,9 @@ def add_picture(session: Session, picture: Picture, *, now: datetime) -> Artwork
     """The picture's row. Raises Conflict when it was cleared away since it was found."""
     found = session.get(Artwork, picture.known_id) if picture.known_id is not None else None
     # Another episode with the same guest may have been faster.
-    found = found or _find(session, picture.sha256, picture.is_square)
+    found = found or find_picture(session, picture.sha256, picture.is_square)
     if found is not None:
         return found
     if picture.prepared is None:
         raise Conflict("A picture was cleared away a moment ago; publish again.")
     return add_artwork(session, picture.prepared, now=now)
-
-
-def _find(session: Session, sha256: str, is_square: bool) -> Artwork | None:
-    """The stored picture that was made from this very file and fits the purpose."""
-    rows = session.scalars(
-        select(Artwork).where(Artwork.source_sha256 == sha256).order_by(Artwork.id)
-    ).all()
-    if not is_square:
-        return rows[0] if rows else None
-    # A guest's picture of any shape is no artwork for apps (Apple).
-    fitting = [row for row in rows if row.width == row.height >= SMALLEST_ARTWORK_PX]
-    return max(fitting, key=lambda row: row.width, default=None)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
-from podhost.artwork import PreparedArtwork, add_artwork
+from podhost.artwork import PreparedArtwork, add_artwork, find_picture
 from podhost.errors import Invalid, PodhostError, Unavailable
 from podhost.file_fetching import is_web_page
 from podhost.formats.chapter_formats import parse_chapters
@@ -102,12 +102,29 @@ def fetch_picture(old_host: OldHost, url: str, label: str, *, is_square: bool) -
     old_host.pictures[key] = None
     if (data := _had(old_host, url, _PICTURE_BYTES, label)) is None:
         return None
+    if (same := _same_picture(old_host, data, is_square=is_square)) is not None:
+        old_host.pictures[key] = same
+        return key
     try:
         old_host.pictures[key] = _prepared(old_host, data, is_square=is_square)
     except Invalid as error:
         old_host.notes.append(f"{label} does not come: {error.message}")
         return None
     return key
+
+
+def _same_picture(
+    old_host: OldHost, data: bytes, *, is_square: bool
+) -> PreparedArtwork | str | None:
+    """The same file under another address, or for another purpose: often a host's picture is the
+    show's artwork."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    for found in old_host.pictures.values():
+        if isinstance(found, PreparedArtwork) and found.source_sha256 == sha256 and not is_square:
+            return found
+    with old_host.instance.database.read() as session:
+        row = find_picture(session, sha256, is_square)
+    return row.id if row is not None else None
 
 
 def _had(old_host: OldHost, url: str, max_bytes: int, label: str) -> bytes | None:
@@ -132,13 +149,13 @@ def add_pictures(session: Session, old_host: OldHost, *, now: datetime) -> Mappi
     ids: dict[str, str] = {}
     for key, found in old_host.pictures.items():
         if isinstance(found, PreparedArtwork):
-            ids[key] = add_artwork(session, found, now=now).id
+            row = session.get(Artwork, found.id) or add_artwork(session, found, now=now)
+            ids[key] = row.id
         elif found is not None and session.get(Artwork, found) is not None:
             ids[key] = found
-        row = ImportPicture(
-            import_id=old_host.import_id, url_sha256=key, artwork_id=ids.get(key, "")
+        session.merge(
+            ImportPicture(import_id=old_host.import_id, url_sha256=key, artwork_id=ids.get(key, ""))
         )
-        session.merge(row)
     session.flush()
     return ids
 

@@ -5,7 +5,7 @@ It asks nobody and stores no file; nothing of an import is published here.
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -197,9 +197,28 @@ def known_episodes(
     return {found.guid: found for found in session.scalars(wanted)}
 
 
+def vanished_audio(session: Session, import_id: str, listed: Set[str]) -> dict[str, str]:
+    """The guids of episodes that came and that the feed does not list any more, by where their
+    audio was; of several with the same audio, none."""
+    found = session.execute(
+        select(ImportEpisode.media_url, ImportEpisode.guid).where(
+            ImportEpisode.import_id == import_id,
+            ImportEpisode.state == DONE,
+            ImportEpisode.media_url.is_not(None),
+        )
+    ).all()
+    counts = Counter(url for url, _ in found)
+    return {url: guid for url, guid in found if url and guid not in listed and counts[url] == 1}
+
+
+def media_of(episode: ImportedEpisode) -> str:
+    """Where its audio is; "" without any."""
+    return episode.enclosure.media_url if episode.enclosure is not None else ""
+
+
 def set_media(row: ImportEpisode, episode: ImportedEpisode) -> None:
     """Where its audio is."""
-    url = episode.enclosure.media_url if episode.enclosure is not None else None
+    url = media_of(episode) or None
     row.media_url = url
     row.media_host = urlsplit(url).netloc.lower()[:255] if url else ""
 

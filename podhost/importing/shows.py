@@ -3,7 +3,7 @@
 Each step may be done again at any time. Episodes are brought one by one elsewhere.
 """
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from podhost.feeds import render_show
 from podhost.formats.feed_xml import read_feed
 from podhost.formats.imported import ImportedEpisode, ImportedShow
 from podhost.formats.rss_import import read_show
+from podhost.formats.text import shown
 from podhost.hubs import site_of
 from podhost.importing import rows
 from podhost.importing.comparison import (
@@ -66,7 +67,8 @@ _AT_ONCE = 200
 # More would be a feed of its own.
 _MOST_DIFFERENCES = 2000
 _FIRST_DAY = datetime(1, 1, 1, tzinfo=UTC)
-_GONE = "The old feed does not have it any more; here it stays until you withdraw it."
+_GONE = "The old feed does not have it any more"
+_KEEPS = "Apps know it by the first one, which it keeps here."
 # What a later feed may change of a show; the rest is settled when it moves in.
 _SYNCED = ("title", "description", "author", "copyright", "explicit", "categories", "language")
 
@@ -207,34 +209,50 @@ def _take_episodes(instance: Instance, import_id: str, plan: ImportPlan) -> None
     """Write down what is to come, oldest first, so that numbers and names are given in order."""
     coming = [episode for episode in plan.show.episodes if rows.comes(episode)]
     coming.sort(key=lambda episode: (rows.date_of(episode) or _FIRST_DAY, -episode.position))
+    listed = {rows.guid_of(episode) for episode in coming}
+    with instance.database.read() as session:
+        vanished = rows.vanished_audio(session, import_id, listed) if plan.is_whole else {}
+    other_guids: dict[str, str] = {}
     for start in range(0, len(coming), _AT_ONCE):
         some = coming[start : start + _AT_ONCE]
         with instance.database.write() as session:
             row = rows.get_import(session, import_id, lock=True)
             known = rows.known_episodes(session, row, some)
             for episode in some:
-                if (found := known.get(rows.guid_of(episode))) is None:
-                    rows.add_episode(session, row, episode, now=instance.now())
-                else:
+                if (found := known.get(rows.guid_of(episode))) is not None:
                     _sync_episode(session, found, episode, plan.show, now=instance.now())
+                elif same := vanished.get(rows.media_of(episode)):
+                    other_guids[same] = episode.guid
+                else:
+                    rows.add_episode(session, row, episode, now=instance.now())
     if plan.is_whole:
-        _note_gone(instance, import_id, {rows.guid_of(episode) for episode in coming})
+        _note_gone(instance, import_id, listed, other_guids)
     _go_on(instance, import_id, plan)
 
 
-def _note_gone(instance: Instance, import_id: str, listed: Set[str]) -> None:
-    """Say of which episodes the old feed knows no more: whoever took one back there, or gave it
-    another guid, has to do something about it here."""
+def _note_gone(
+    instance: Instance, import_id: str, listed: Set[str], other_guids: Mapping[str, str]
+) -> None:
+    """Say of which episodes the old feed knows no more, or knows by another guid: whoever took one
+    back there has to do something about it here. What never came is forgotten."""
     with instance.database.write() as session:
         rows.get_import(session, import_id, lock=True)
         known = session.execute(
-            select(ImportEpisode.id, ImportEpisode.guid, ImportEpisode.notes).where(
-                ImportEpisode.import_id == import_id, ImportEpisode.state == rows.DONE
-            )
+            select(
+                ImportEpisode.id, ImportEpisode.guid, ImportEpisode.state, ImportEpisode.notes
+            ).where(ImportEpisode.import_id == import_id)
         )
-        for key, guid, notes in known.all():
-            others = [note for note in notes if note != _GONE]
-            said = others if guid in listed else [*others, _GONE]
+        for key, guid, state, notes in known.all():
+            others = [note for note in notes if not note.startswith(_GONE)]
+            if guid in listed:
+                said = others
+            elif state == rows.FAILED:
+                session.delete(session.get_one(ImportEpisode, key))
+                continue
+            elif (other := other_guids.get(guid)) is not None:
+                said = [*others, f"{_GONE} under its guid, but under {shown(other, 80)}. {_KEEPS}"]
+            else:
+                said = [*others, f"{_GONE}; here it stays until you withdraw it."]
             if said != notes:
                 session.get_one(ImportEpisode, key).notes = said
 
