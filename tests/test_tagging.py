@@ -265,6 +265,24 @@ def test_a_scheduled_episode_has_the_tags_of_the_time_when_it_is_out(
 
 
 @ON_ONE_ENGINE
+def test_an_episode_that_was_in_an_early_feed_keeps_the_file_that_was_heard(
+    instance: Instance, show: Show, upload: PreparedAudio, clock: FrozenClock
+) -> None:
+    with instance.database.write() as session:
+        row = get_show(session, show.slug, lock=True)
+        feeds = ({"name": "0f1e2d3c4b5a69788796", "early_hours": 48},)
+        change_show(session, row, ShowInput(feeds=feeds), now=instance.now())
+    make_episode(instance, show, upload, at=instance.now() + timedelta(days=1))
+    work(instance)
+    with instance.database.read() as session:
+        assert session.query(Episode).one().early_since is not None
+    clock.advance(days=1, minutes=1)
+    work(instance)
+    assert status(instance) == "published"
+    assert len(revisions(instance)) == 1
+
+
+@ON_ONE_ENGINE
 def test_a_lost_job_is_found_by_the_sweep(
     instance: Instance, show: Show, upload: PreparedAudio
 ) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from podhost.formats.feed_shell import FeedShell, Item, newest_first, whole_feed
 from podhost.formats.feed_words import NAMESPACES
+from podhost.formats.languages import is_language_code
 from podhost.formats.markdown import truncate_html
 from podhost.formats.rss import (
     MAX_DESCRIPTION_BYTES,
@@ -122,10 +123,15 @@ def _item(episode: FeedEpisode) -> dict[str, Any]:
     }
 
 
+def _language(code: str | None) -> str | None:
+    """The language, where it is one that is known, as the RSS feed has it."""
+    return code.lower() if code and is_language_code(code) else None
+
+
 def _episode_words(episode: FeedEpisode) -> dict[str, Any]:
     transcripts = [
         {"url": absolute_url(transcript.url), "type": transcript.mime_type}
-        | _given(language=transcript.language, rel=transcript.rel)
+        | _given(language=_language(transcript.language), rel=transcript.rel)
         for transcript in episode.transcripts
     ]
     return {
