@@ -7,8 +7,10 @@ libraries that render.
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from podhost.formats.feed_shell import Namespaces
+if TYPE_CHECKING:
+    from podhost.formats.feed_shell import Namespaces
 
 # What a hash and the objects around it take.
 _BYTES_PER_ENTRY = 250
@@ -21,7 +23,7 @@ class KnownParts:
 
     deflated: dict[bytes, bytes] = field(default_factory=dict)
     whole_bytes: dict[bytes, tuple[int, ...]] = field(default_factory=dict)
-    namespaces: dict[bytes, Namespaces] = field(default_factory=dict)
+    namespaces: "dict[bytes, Namespaces]" = field(default_factory=dict)
 
     @property
     def size_bytes(self) -> int:
