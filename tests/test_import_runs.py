@@ -25,11 +25,14 @@ from podhost.import_commands import begin_imports, import_results, retry_failed
 from podhost.import_worker import next_import
 from podhost.importing.answers import ImportAnswer
 from podhost.importing.episodes import audio_path
+from podhost.importing.files import OldHost as OldFiles
+from podhost.importing.files import add_pictures
 from podhost.importing.plans import plan_imports
 from podhost.importing.rows import IMPORT_EPISODE
 from podhost.instance import Instance, open_instance
+from podhost.intake import Intake
 from podhost.jobs import MAX_ATTEMPTS
-from podhost.models import Artwork, ImportEpisode, Job, Show
+from podhost.models import Artwork, ImportEpisode, ImportPicture, Job, Show
 from podhost.shows import get_show
 from podhost.worker import run_due_jobs, run_sweep
 from tests.audio_files import lame
@@ -392,6 +395,22 @@ def test_a_host_whose_picture_is_the_artwork_has_it_once(mover: Mover, host: Old
     mover.bring(host.feed(item(1), channel=channel))
     with mover.instance.database.read() as session:
         assert session.query(Artwork).count() == 1
+
+
+@on_sqlite
+def test_a_picture_that_is_cleared_away_meanwhile_is_fetched_the_next_time(
+    mover: Mover, host: OldHost
+) -> None:
+    with_audio(host, 1)
+    (found,) = begin_imports(mover.instance, host.feed(item(1)), mover.fetcher, is_mine=False)
+    with (
+        Intake(mover.instance.database, mover.instance.storage) as intake,
+        mover.instance.database.write() as session,
+    ):
+        here = OldFiles(mover.instance, mover.fetcher, intake, found.import_id or "")
+        here.pictures = {"gone": "0" * 16, "refused": None}
+        assert add_pictures(session, here, now=mover.instance.now()) == {}
+        assert session.scalars(select(ImportPicture.url_sha256)).all() == ["refused"]
 
 
 @on_sqlite

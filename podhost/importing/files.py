@@ -151,7 +151,10 @@ def add_pictures(session: Session, old_host: OldHost, *, now: datetime) -> Mappi
         if isinstance(found, PreparedArtwork):
             row = session.get(Artwork, found.id) or add_artwork(session, found, now=now)
             ids[key] = row.id
-        elif found is not None and session.get(Artwork, found) is not None:
+        elif found is not None:
+            if session.get(Artwork, found) is None:
+                # It was cleared away a moment ago; who needs it next fetches it anew.
+                continue
             ids[key] = found
         session.merge(
             ImportPicture(import_id=old_host.import_id, url_sha256=key, artwork_id=ids.get(key, ""))
