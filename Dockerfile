@@ -19,6 +19,12 @@ RUN python3 -m venv /opt/podhost \
 
 FROM ${BASE}
 COPY --from=build /opt/podhost /opt/podhost
+# Letters on the pictures that guests share come from the machine's fonts; a slim image has none.
+RUN if command -v apt-get > /dev/null; then \
+        apt-get update \
+     && apt-get install --yes --no-install-recommends fonts-dejavu-core \
+     && rm -rf /var/lib/apt/lists/*; \
+    fi
 RUN useradd --uid 10001 --user-group --home-dir /data --no-create-home \
         --shell /usr/sbin/nologin podhost \
  && install --directory --owner=podhost --group=podhost --mode=750 /data

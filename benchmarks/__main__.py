@@ -16,7 +16,10 @@ from benchmarks import (
     publish,
     reading,
     rendering,
+    search,
+    site,
     start,
+    studio,
     upload,
 )
 from benchmarks.lab import Lab
@@ -24,16 +27,20 @@ from benchmarks.machine import look_at_machine
 from benchmarks.table import Result, Row, render_table
 
 # In the order of the table.
-FAMILIES = (delivery, edge, api, publish, rendering, reading, upload, importing, start)
+FAMILIES = (
+    delivery, edge, api, studio, site, publish, rendering, reading, search, upload, importing,
+    start,
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what is asked for; 1 when a row could not be measured, whatever the numbers are."""
     given = _parse(arguments)
     if given.list:
-        for family in FAMILIES:
-            for row in family.ROWS:
-                print(f"{row.name:24}{row.what}; {row.target.sentence}")
+        rows = [row for family in FAMILIES for row in family.ROWS]
+        width = max(len(row.name) for row in rows) + 2
+        for row in rows:
+            print(f"{row.name:{width}}{row.what}; {row.target.sentence}")
         return 0
     # So that a SIGTERM also takes down all that was started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -1,7 +1,8 @@
 """The floor: the smallest raw ASGI application under the same uvicorn, for one answer.
 
 `python -m benchmarks.floor ANSWER.json` serves it on a free port until SIGTERM. It looks at
-nothing that the request says: whatever podhost does more than this is podhost's.
+nothing that the request says, but for the path where it has several answers: whatever podhost
+does more than this is podhost's.
 """
 
 import json
@@ -17,13 +18,15 @@ PIECE_BYTES = 256 * 1024
 
 
 def application(answer: dict[str, Any]) -> App:
-    """The application for one answer."""
+    """The application for one answer, or for one for each path."""
+    kind = answer["kind"]
+    if kind == "pages":
+        return _pages({path: application(one) for path, one in answer["pages"].items()})
     start = {
         "type": "http.response.start",
         "status": answer["status"],
         "headers": _raw(answer["headers"]),
     }
-    kind = answer["kind"]
     if kind == "bytes":
         return _bytes(start, Path(answer["file"]).read_bytes())
     if kind == "receive":
@@ -43,6 +46,13 @@ def _bytes(start: dict[str, Any], body: bytes) -> App:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send(start)
         await send(end)
+
+    return app
+
+
+def _pages(apps: dict[str, App]) -> App:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await apps[scope["path"]](scope, receive, send)
 
     return app
 

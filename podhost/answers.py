@@ -12,10 +12,10 @@ from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from podhost.artwork import artwork_url
-from podhost.audio import enclosure_url
-from podhost.episode_pages import ListedEpisode
+from podhost.audio.revisions import enclosure_url
 from podhost.episodes import episode_warnings, row_warnings
-from podhost.feeds import chapters_url
+from podhost.episodes.listing import ListedEpisode
+from podhost.feeds.rendering import chapters_url
 from podhost.formats.doctor_rules import Finding
 from podhost.formats.feed_tags import stored_episode_tags, stored_show_tags
 from podhost.formats.tag_values import (
@@ -39,7 +39,7 @@ from podhost.formats.tag_values import (
     Value,
 )
 from podhost.models import Artwork, Audio, Credit, Episode, Show, Transcript
-from podhost.people import held_picture_url
+from podhost.people import PersonLink, held_picture_url
 from podhost.shows import feed_path, show_warnings
 from podhost.transcripts import in_order, transcript_path
 
@@ -53,6 +53,7 @@ class PersonAnswer(msgspec.Struct, kw_only=True):
     url: str | None
     bio: str
     image_url: str | None
+    links: list[PersonLink]
 
 
 class TranscriptAnswer(msgspec.Struct, kw_only=True):
@@ -83,7 +84,10 @@ class AudioAnswer(msgspec.Struct, kw_only=True):
 
 
 class EpisodeAnswer(msgspec.Struct, kw_only=True):
-    """One episode. `notes` is the Markdown as written; `explicit` null means as the show says."""
+    """One episode. `notes` is the Markdown as written; `explicit` null means as the show says.
+
+    `version` rises with every change.
+    """
 
     id: str
     guid: str
@@ -127,6 +131,7 @@ class EpisodeAnswer(msgspec.Struct, kw_only=True):
     audio: AudioAnswer | None
     created_at: datetime
     changed_at: datetime
+    version: int
     warnings: list[str]
 
 
@@ -311,6 +316,7 @@ def _episode(
         audio=_audio(audio) if audio is not None else None,
         created_at=episode.created_at,
         changed_at=episode.changed_at,
+        version=episode.edit_version,
         warnings=list(dict.fromkeys(warnings)),
     )
 
@@ -400,6 +406,7 @@ def _person(
         url=credit.url,
         bio=credit.bio,
         image_url=held_picture_url(base_url, artwork) or credit.image_url,
+        links=[PersonLink(**link) for link in credit.links or ()],
     )
 
 

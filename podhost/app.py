@@ -1,31 +1,32 @@
 """The web application: the table of routes, what surrounds every request, start and end.
 
-It decides nothing about shows; polls and audio never come as far as here (web/delivery.py).
+It decides nothing about shows; polls, audio and pages that are in memory never come as far as here
+(web/delivery.py).
 """
 
 import asyncio
 import errno
-import gc
 import logging
 import math
 import os
 import re
 import secrets
-import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.datastructures import Headers, MutableHeaders, State
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Router
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from podhost import logs
+from podhost.accounts.last_uses import LastUses
 from podhost.catalogue import Catalogue
+from podhost.catalogue.loading import Loading
 from podhost.config import read_settings
 from podhost.downloads import RequestSpool
 from podhost.errors import PodhostError, TooManyRequests, Unavailable
@@ -35,11 +36,14 @@ from podhost.rate_limits import RateLimits
 from podhost.traffic import Numbers, Traffic
 from podhost.web import operations
 from podhost.web.delivery import Delivery
+from podhost.web.main_address import AtMainAddress
 from podhost.web.responses import error_json, error_status
+from podhost.web.warming import Step, WarmUp
 
 logger = logging.getLogger("podhost.requests")
 
 API = "/api/v1"
+STUDIO = "/studio"
 SPOOL_FOLDER = "spool"
 RETRY_AFTER_SECONDS = 5
 # Late enough not to compete with the start itself.
@@ -56,6 +60,13 @@ _SHORT_OF = (
 )
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LONGEST_LOGGED_PATH = 500
+# What is opened by a secret, whoever asks: links of guests, invitations, new passwords, and such.
+_SECRET_PATH = re.compile(
+    r"^(/studio/(?:confirm|guests|invitations|preview|reset|welcome)/"
+    r"|/api/v1/(?:account/invitations|links/(?:email|invitation|password))/"
+    # Newsletters', also on a show's own domain.
+    r"|(?:/[^/]+)?/newsletter/(?:confirm|unsubscribe)/)[^/]+"
+)
 # What the client gave up waiting for; nginx's number for it.
 _CLIENT_CLOSED_REQUEST = 499
 
@@ -96,22 +107,33 @@ class Application:
     ) -> None:
         self._on_end = on_end
         self.state = State()
-        self.state.instance = instance
+        self.state.instance = self._instance = instance
         self.state.traffic = self.traffic = self._traffic = Traffic(run_folder)
         self.state.limits = limits = RateLimits(instance.settings)
-        self._catalogue = Catalogue(instance)
+        self.state.last_uses = self._last_uses = LastUses(instance.database)
+        self.state.catalogue = self._catalogue = Catalogue(instance)
+        # Pages that are rendered: a few at a time, and each once however many want it.
+        self.state.page_loading = self._page_loading = Loading("page", 4)
         self._spool = RequestSpool(instance.settings.data / SPOOL_FOLDER, instance.clock)
         self._traffic.sources += (self._add_numbers, limits.add_numbers)
-        self._api = LaterRoutes(_api_routes)
-        self._site = LaterRoutes(_site_routes)
+        self._api = LaterApp(_api_app)
+        self._parts = LaterApp(_part_app)
+        self._site = LaterApp(_site_app)
+        self._studio = LaterApp(_studio_app)
+        self._static = LaterApp(_static_app)
         routes = [
             *operations.routes(instance, self._traffic),
-            Mount(API, app=LimitedCalls(self._api, limits)),
+            Mount(API, app=AtMainAddress(LimitedCalls(self._api, limits))),
+            Route(STUDIO, _to_studio),
+            Mount(STUDIO, app=AtMainAddress(self._studio)),
+            Mount("/static", app=self._static),
+            Mount("/uploads", app=AtMainAddress(self._parts)),
             Mount("", app=self._site),
         ]
         router = Router(routes, redirect_slashes=False, lifespan=self._lifespan)
         inner = RequestLog(ErrorAnswers(router, self), self._traffic)
-        self._delivery = Delivery(inner, instance, self._catalogue, self._spool)
+        count = self._traffic.count
+        self._delivery = Delivery(inner, instance, self._catalogue, self._spool, count)
         # For a server that can send answers which are in memory without a task (shortcut.py).
         self.answer_now = self._delivery.answer_now
 
@@ -125,29 +147,39 @@ class Application:
         await asyncio.to_thread(self._catalogue.start)
         self._spool.start()
         self._traffic.start()
-        warming = asyncio.get_running_loop().call_later(WARM_UP_SECONDS, self._warm_up)
+        self._last_uses.start()
+        warming = WarmUp(self._warming_steps)
+        begun = asyncio.get_running_loop().call_later(WARM_UP_SECONDS, warming.start)
         try:
             yield
         finally:
-            warming.cancel()
+            begun.cancel()
             # Sealing comes first: whatever hangs after it loses no record.
             await asyncio.to_thread(self._spool.stop)
             await asyncio.to_thread(self._traffic.stop)
+            await asyncio.to_thread(self._last_uses.stop)
+            await asyncio.to_thread(warming.stop)
             await asyncio.to_thread(self._catalogue.stop)
             self._delivery.close()
+            self._page_loading.close()
             self._on_end()
 
-    def _warm_up(self) -> None:
-        """Load the routes that nobody has asked for yet, beside what is being served."""
+    def _warming_steps(self) -> Iterator[Step]:
+        """What loads what nobody has asked for yet; readers first, who come from everywhere."""
+        yield self._static.load
+        yield self._site.load
+        from podhost.templating import template_steps
+        from podhost.web.site import warming as of_site
 
-        def load() -> None:
-            self._api.load()
-            self._site.load()
-            # Where the server had the collector leave alone what was loaded before.
-            if gc.get_freeze_count():
-                gc.freeze()
+        yield from of_site.steps(self)
+        # Before the modules, which then lie where compiling left holes: less memory in the end.
+        yield from template_steps("studio/")
+        yield self._api.load
+        yield self._parts.load
+        yield self._studio.load
+        from podhost.web.studio import warming as of_studio
 
-        threading.Thread(target=load, name="warm-up", daemon=True).start()
+        yield from of_studio.steps(self._instance.now())
 
     def _add_numbers(self, numbers: Numbers) -> None:
         """What the hot path counts for itself."""
@@ -162,41 +194,67 @@ class Application:
         numbers.states["cache_bytes"] = self._catalogue.used_bytes
 
 
-class LaterRoutes:
-    """Routes whose modules are imported by the first request, or by the warm-up before it.
+class LaterApp:
+    """A part whose modules are imported by the first request, or by the warm-up before it.
 
     The API and the pages bring most of all modules; feeds and audio, which listeners wait for
     after a restart, need none of them.
     """
 
-    def __init__(self, routes: Callable[[], Sequence[BaseRoute]]) -> None:
-        self._routes = routes
-        self._router: Router | None = None
+    def __init__(self, make: Callable[[], ASGIApp]) -> None:
+        self._make = make
+        self._app: ASGIApp | None = None
 
-    def load(self) -> Router:
+    def load(self) -> ASGIApp:
         """Import what is needed; called in a thread. Doing it twice is harmless."""
-        if self._router is None:
-            self._router = Router(self._routes(), redirect_slashes=False)
-        return self._router
+        if self._app is None:
+            self._app = self._make()
+        return self._app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
-        router = self._router
-        if router is None:
-            router = await asyncio.to_thread(self.load)
-        await router(scope, receive, send)
+        app = self._app
+        if app is None:
+            app = await asyncio.to_thread(self.load)
+        await app(scope, receive, send)
 
 
-def _api_routes() -> Sequence[BaseRoute]:
+def _api_app() -> ASGIApp:
     from podhost.web import api
 
-    return api.routes
+    return _routed(api.routes)
 
 
-def _site_routes() -> Sequence[BaseRoute]:
-    from podhost.web import site
+def _studio_app() -> ASGIApp:
+    from podhost.web.studio import table
 
-    return site.routes
+    return _routed(table.routes)
+
+
+def _routed(routes: Sequence[BaseRoute]) -> ASGIApp:
+    return Router(routes, redirect_slashes=False)
+
+
+def _static_app() -> ASGIApp:
+    from podhost.web import static_files
+
+    return _routed(static_files.routes)
+
+
+async def _to_studio(_: Request) -> Response:
+    return RedirectResponse(STUDIO + "/", 308)
+
+
+def _part_app() -> ASGIApp:
+    from podhost.web import parts
+
+    return _routed(parts.routes)
+
+
+def _site_app() -> ASGIApp:
+    from podhost.web.site import table
+
+    return table.application()
 
 
 class LimitedCalls:
@@ -257,7 +315,15 @@ def _request_id(scope: Scope) -> str:
 def _surface(path: str) -> str:
     if path.startswith("/api/"):
         return "api"
+    if path.startswith(("/studio/", "/static/")) or path == "/studio":
+        return "studio"
     return "operations" if path in operations.PATHS else "site"
+
+
+def _without_secret(path: str) -> str:
+    """The path as it may stand in a log: links of guests and the like are good for whoever reads
+    them."""
+    return _SECRET_PATH.sub(r"\1...", path)
 
 
 def _log_request(scope: Scope, status: int, sent_bytes: int, seconds: float) -> None:
@@ -267,7 +333,7 @@ def _log_request(scope: Scope, status: int, sent_bytes: int, seconds: float) -> 
         "request",
         extra={
             "method": scope["method"],
-            "path": scope["path"][:_LONGEST_LOGGED_PATH],
+            "path": _without_secret(scope["path"])[:_LONGEST_LOGGED_PATH],
             "status": status,
             "ms": round(seconds * 1000, 1),
             "bytes": sent_bytes,
@@ -357,13 +423,25 @@ def _http_error(scope: Scope, error: HTTPException) -> tuple[str, str]:
 def _answer(
     scope: Scope, status: int, body: bytes, message: str, headers: dict[str, str]
 ) -> Response:
+    if _surface(scope["path"]) == "api":
+        return _api_answer(scope, status, body, headers)
     is_for_people = "text/html" in Headers(scope=scope).get("accept", "")
-    if is_for_people and _surface(scope["path"]) == "site":
-        from podhost.web.site import error_page
+    if is_for_people and _surface(scope["path"]) in ("site", "studio"):
+        from podhost.web.site.errors import refusal
+        from podhost.web.spoken import asked_language
 
-        response = error_page(status, message)
+        response = refusal(status, message, asked_language(Headers(scope=scope)))
     else:
         response = Response(body, status, media_type="application/json")
         response.headers["Cache-Control"] = "no-store"
     response.headers.update(headers)
     return response
+
+
+def _api_answer(scope: Scope, status: int, body: bytes, headers: dict[str, str]) -> Response:
+    """An error for a program, or for a page of the studio in its language."""
+    from podhost.web.spoken import page_words, spoken
+
+    request = Request(scope)
+    answer = Response(body, status, {"Cache-Control": "no-store", **headers}, "application/json")
+    return spoken(answer, page_words(request, request.app.state.instance))

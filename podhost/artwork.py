@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session
 
 from podhost.db import new_id
 from podhost.errors import Conflict
-from podhost.feed_rows import ArtworkRow
+from podhost.feeds.rows import ArtworkRow
 from podhost.formats.artwork import (
     LONGEST_SECONDS,
     SMALLEST_ARTWORK_PX,
     ArtworkFiles,
+    Crop,
     inspect_and_render,
     render_placeholder,
 )
@@ -41,6 +42,7 @@ def prepare_artwork(
     path: Path,
     *,
     is_square: bool = True,
+    crop: Crop | None = None,
     wall_seconds: float = LONGEST_SECONDS,
     artwork_id: str | None = None,
     is_placeholder: bool = False,
@@ -48,15 +50,17 @@ def prepare_artwork(
     """Check the picture at `path`, make its sizes and store them. Call it outside transactions.
 
     Show and episode artwork must be square and at least 1400 pixels wide (Apple); `is_square`
-    False takes any shape and size, for people and chapters. Making the sizes takes `wall_seconds`
-    at most. `artwork_id` is one that the picture had elsewhere; where the storage has something
-    under it, there is a new one. Raises Invalid with a sentence.
+    False takes any shape and size, for people and chapters; `crop` takes a part of it. Making the
+    sizes takes `wall_seconds` at most. `artwork_id` is one that the picture had elsewhere; where
+    the storage has something under it, there is a new one. Raises Invalid with a sentence.
     """
 
     def make(folder: Path) -> ArtworkFiles:
-        return inspect_and_render(path, folder, square=is_square, wall_seconds=wall_seconds)
+        return inspect_and_render(
+            path, folder, square=is_square, crop=crop, wall_seconds=wall_seconds
+        )
 
-    sha256 = file_sha256(path)
+    sha256 = cropped_sha256(file_sha256(path), crop)
     if artwork_id is not None:
         # Another thread that was faster is met by Conflict.
         with suppress(Conflict):
@@ -84,6 +88,7 @@ def add_artwork(session: Session, prepared: PreparedArtwork, *, now: datetime) -
         height=prepared.files.height,
         sizes=[[file.size_px, file.size_bytes] for file in prepared.files.files],
         is_placeholder=prepared.is_placeholder,
+        colour=prepared.files.colour,
         created_at=now,
     )
     session.add(artwork)
@@ -120,9 +125,21 @@ def artwork_url(
     base_url: str, artwork: Artwork | ArtworkRow | Row[Any], *, size: int | None = None
 ) -> str:
     """The absolute URL of the picture; the largest, or the smallest of at least `size` pixels."""
-    sizes = sorted(entry[0] for entry in artwork.sizes)
-    chosen = next((entry for entry in sizes if size is not None and entry >= size), sizes[-1])
-    return f"{base_url}/artwork/{artwork.id}/{chosen}.jpg"
+    return f"{base_url}/artwork/{artwork.id}/{chosen_size(artwork, size)}.jpg"
+
+
+def chosen_size(artwork: Artwork | ArtworkRow | Row[Any], size: int | None) -> int:
+    """The longer side of what `artwork_url` leads to, in pixels."""
+    sizes = sorted(int(entry[0]) for entry in artwork.sizes)
+    return next((entry for entry in sizes if size is not None and entry >= size), sizes[-1])
+
+
+def cropped_sha256(source_sha256: str, crop: Crop | None) -> str:
+    """By which a part of a picture is recognised: another part of it is another picture."""
+    if crop is None:
+        return source_sha256
+    source = f"{source_sha256} {crop.x} {crop.y} {crop.side}"
+    return hashlib.sha256(source.encode("ascii")).hexdigest()
 
 
 def storage_key(artwork_id: str, size: int) -> str:

@@ -1,7 +1,8 @@
 """The change log: what serving processes must drop from memory; they follow it, nobody calls them.
 
 Topics: `show` (a show's row, slug or deletion), `feed` (a new snapshot), `episode` (status,
-audio, chapters or transcripts of an episode). The key is the id of the show or the episode.
+audio, chapters or transcripts of an episode), `site` (what else a show's pages say). The key is
+the id of the show or the episode.
 """
 
 from collections.abc import Sequence

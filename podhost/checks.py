@@ -10,27 +10,35 @@ from typing import Any
 from lxml import etree
 from sqlalchemy import or_, select
 
-from podhost import edge_walk, sweep
+from podhost import sweep
 from podhost.artwork import storage_key
-from podhost.audio import enclosure_url
+from podhost.audio.revisions import enclosure_url
+from podhost.edge import walk as edge_walk
 from podhost.errors import NotFound, PodhostError
-from podhost.feeds import find_snapshot, published_episodes, snapshot_body
+from podhost.feeds.further import further_problems, older_pages
+from podhost.feeds.hubs import TELL_HUB, hub_problems, list_hubs
+from podhost.feeds.rendering import find_snapshot, published_episodes, snapshot_body
 from podhost.formats.feed_words import NAMESPACES
-from podhost.further_feeds import further_problems, older_pages
-from podhost.hubs import TELL_HUB, hub_problems, list_hubs
 from podhost.instance import Instance
 from podhost.jobs import list_failed
 from podhost.models import (
     Artwork,
     Audio,
     Chapter,
+    Clip,
     Credit,
     Episode,
+    Export,
+    GuestLink,
     JsonSnapshot,
+    SearchState,
+    SharePicture,
     Show,
     Transcript,
 )
 from podhost.moves import report_of
+from podhost.newsletter.problems import newsletter_problems
+from podhost.search.index import stale_show_ids
 from podhost.shows import get_show, list_shows
 from podhost.storage import Storage
 
@@ -62,6 +70,8 @@ def check_instance(
         problems += _hub_problems(instance, show)
         problems += _settled(partial(_move_problems, instance, show), patience_seconds)
         problems += _settled(partial(_further_problems, instance, show), patience_seconds)
+        problems += _settled(partial(_search_problems, instance, show), patience_seconds)
+        problems += _newsletter_problems(instance, show)
     files = list(_stored_files(instance, [show.id for show in shows]))
     total = sum(size_bytes for _, _, size_bytes, _ in files)
     done = 0
@@ -138,6 +148,22 @@ def _further_problems(instance: Instance, show: Show) -> Iterator[str]:
         current = session.get_one(Show, show.id)
         for problem in further_problems(session, current, now=instance.now()):
             yield f"Further feeds of {show.slug!r}: {problem}"
+
+
+def _search_problems(instance: Instance, show: Show) -> Iterator[str]:
+    """Of an index that is behind. One that is missing, as after a restore, is made by the sweep."""
+    with instance.database.read() as session:
+        if session.get(SearchState, show.id) and show.id in stale_show_ids(session):
+            yield (
+                f"Search in {show.slug!r}: it is not up to date since the last change; "
+                "is a worker running?"
+            )
+
+
+def _newsletter_problems(instance: Instance, show: Show) -> Iterator[str]:
+    with instance.database.read() as session:
+        for problem in newsletter_problems(session, show, now=instance.now()):
+            yield f"Newsletter of {show.slug!r}: {problem}"
 
 
 def _item_problems(instance: Instance, where: str, episode: Episode, item: Any) -> Iterator[str]:
@@ -219,6 +245,28 @@ def _stored_files(instance: Instance, show_ids: list[str]) -> Iterator[tuple[str
             .where(Episode.show_id.in_(show_ids))
             .order_by(Transcript.storage_key)
         ).all()
+        shared = [
+            row
+            for files in (Clip, SharePicture)
+            for row in session.execute(
+                select(Episode.title, files.storage_key, files.size_bytes, files.sha256)
+                .join(GuestLink, GuestLink.id == files.link_id)
+                .join(Episode, Episode.id == GuestLink.episode_id)
+                .where(Episode.show_id.in_(show_ids), files.storage_key.is_not(None))
+                .order_by(files.storage_key)
+            )
+        ]
+        archives = session.execute(
+            select(Show.title, Export.storage_key, Export.size_bytes, Export.sha256)
+            .join(Show, Show.id == Export.show_id)
+            .where(Export.show_id.in_(show_ids), Export.storage_key.is_not(None))
+        ).all()
+    for title, key, size_bytes, sha256 in archives:
+        if key is not None and size_bytes is not None and sha256 is not None:
+            yield f"The archive of {title!r}", key, size_bytes, sha256
+    for title, key, size_bytes, sha256 in shared:
+        if key is not None and size_bytes is not None and sha256 is not None:
+            yield f"What is shared of {title!r}", key, size_bytes, sha256
     for title, key, size_bytes, sha256 in audio:
         yield f"Audio of {title!r}", key, size_bytes, sha256
     for title, key, size_bytes, sha256 in transcripts:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from podhost.errors import Invalid
+from podhost.mail_settings import imap_url, sender, smtp_url
 
 PREFIX = "PODHOST_"
 
@@ -126,6 +127,18 @@ def _token(value: str) -> str:
     return value
 
 
+def _key(value: str) -> str:
+    if value and len(value) < 32:
+        raise ValueError("it must have 32 characters or more, such as `openssl rand -hex 32` gives")
+    return value
+
+
+def _own_templates(value: str) -> str:
+    if value and not Path(value).is_dir():
+        raise ValueError("there is no such folder")
+    return value and str(Path(value).resolve())
+
+
 def _accelerator(value: str) -> str:
     if value == "x-sendfile":
         return value
@@ -195,6 +208,7 @@ SETTINGS: tuple[Setting, ...] = (
         "With storage in a folder: leave sending audio to the proxy in front. An internal location "
         "of nginx such as /protected/ (X-Accel-Redirect), or x-sendfile. Empty: podhost sends it.",
     ),
+    Setting("site_templates", _own_templates, "", "Folder of templates for sites: docs/site.md."),
     Setting("host", _text, "127.0.0.1", "Address to listen on; 0.0.0.0 for every network."),
     Setting("port", _number(0, 65535), "8000", "Port to listen on; 0 picks a free one."),
     Setting(
@@ -249,6 +263,13 @@ SETTINGS: tuple[Setting, ...] = (
         "in the storage, for nginx, Caddy or a CDN to answer with.",
     ),
     Setting("max_upload_mb", _number(1, 100_000), "1024", "Largest audio file taken, in MB."),
+    Setting(
+        "show_quota_gb",
+        _number(0, 1_000_000),
+        "0",
+        "Most audio that one show may have in the storage, with what is being uploaded, in GB; "
+        "0: no limit.",
+    ),
     Setting(
         "memory_cache_mb",
         _number(1, 100_000),
@@ -306,6 +327,12 @@ SETTINGS: tuple[Setting, ...] = (
         "0: no limit.",
     ),
     Setting(
+        "searches_per_minute",
+        _number(0, 1_000_000),
+        "120",
+        "Searches of shows' sites from one address, per process; beyond, 429. 0: no limit.",
+    ),
+    Setting(
         "failed_logins_per_minute",
         _number(0, 1_000_000),
         "20",
@@ -318,10 +345,42 @@ SETTINGS: tuple[Setting, ...] = (
         "At shutdown, running downloads get this long to finish.",
     ),
     Setting(
+        "secret_key",
+        _key,
+        "",
+        "32 characters or more that nobody can guess; keeps second factors in the database "
+        "unreadable without it. Empty: one is made, and stands in the database.",
+        is_secret=True,
+    ),
+    Setting(
         "metrics_token",
         _token,
         "",
         "Bearer token for /metrics; without it, only loopback may read them.",
+        is_secret=True,
+    ),
+    Setting(
+        "smtp_url",
+        smtp_url,
+        "",
+        "The mail server for invitations, new passwords and newsletters: "
+        "smtp://USER:PASSWORD@HOST:587?starttls or smtps://USER:PASSWORD@HOST. "
+        "Empty: their links are printed to the log.",
+        is_secret=True,
+    ),
+    Setting(
+        "mail_from",
+        sender,
+        "",
+        "The sender of mail, such as My Podcasts <podcasts@example.org>. "
+        "Empty: podhost at the host of the base URL.",
+    ),
+    Setting(
+        "bounces_imap_url",
+        imap_url,
+        "",
+        "The mailbox to which newsletters that cannot be delivered come back: "
+        "imaps://USER:PASSWORD@HOST/FOLDER, of its own. Empty: none is read.",
         is_secret=True,
     ),
     Setting("log_level", _one_of("debug", "info", "warning", "error"), "info", "What is logged."),
@@ -339,6 +398,7 @@ class Settings:
     audio_delivery: str
     audio_url: str
     audio_accel: str
+    site_templates: str
     host: str
     port: int
     trusted_proxies: tuple[str, ...]
@@ -350,6 +410,7 @@ class Settings:
     fetch_allowed: tuple[str, ...]
     static_edge: bool
     max_upload_mb: int
+    show_quota_gb: int
     memory_cache_mb: int
     header_timeout_seconds: int
     max_header_kb: int
@@ -359,9 +420,14 @@ class Settings:
     max_connections: int
     max_connections_per_address: int
     api_requests_per_minute: int
+    searches_per_minute: int
     failed_logins_per_minute: int
     shutdown_seconds: int
+    secret_key: str
     metrics_token: str
+    smtp_url: str
+    mail_from: str
+    bounces_imap_url: str
     log_level: str
 
     @property

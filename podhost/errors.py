@@ -54,6 +54,12 @@ class Conflict(PodhostError):
     code = "conflict"
 
 
+class Outdated(PodhostError):
+    """What the caller saw is no longer what is stored."""
+
+    code = "outdated"
+
+
 class TooLate(PodhostError):
     """The input did not arrive whole within the time that is given to it."""
 

@@ -10,7 +10,8 @@ from sqlalchemy import Table, insert, select, update
 from podhost.config import Settings
 from podhost.db import Database
 from podhost.errors import Conflict, Invalid
-from podhost.feed_memory import PartsMemory
+from podhost.feeds.memory import PartsMemory
+from podhost.history.recording import record_history
 from podhost.models import Fact
 from podhost.storage import Storage, open_storage
 
@@ -53,6 +54,7 @@ def open_instance(settings: Settings, *, clock: Callable[[], datetime] = utc_now
     except Invalid as error:
         raise Invalid(f"PODHOST_STORAGE cannot be {settings.storage!r}: {error.message}") from error
     instance = Instance(settings, Database(settings.database_url), storage, clock)
+    record_history(instance.database, instance.now)
     instance.base_url = settings.base_url or f"http://127.0.0.1:{settings.port or 8000}"
     return instance
 

@@ -97,16 +97,18 @@ def address_key(host: str) -> str:
 
 
 class RateLimits:
-    """The limits of one serving process: calls of the API, and wrong tokens."""
+    """The limits of one serving process: calls of the API, searches, wrong tokens."""
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
         calls = settings.api_requests_per_minute
         self._by_address = Buckets(calls, clock=clock)
         self._by_token = Buckets(calls, clock=clock)
+        self._searches = Buckets(settings.searches_per_minute, clock=clock)
         self._failures = Buckets(settings.failed_logins_per_minute, clock=clock)
         # Fingerprints of secrets that were good here lately.
         self._good: OrderedDict[str, None] = OrderedDict()
-        self._sums = dict.fromkeys(("api_refused_by_limit", "failed_logins", "refused_logins"), 0)
+        names = ("api_refused_by_limit", "refused_searches", "failed_logins", "refused_logins")
+        self._sums = dict.fromkeys(names, 0)
         self._lock = threading.Lock()
 
     def take_call(self, host: str, authorization: str) -> None:
@@ -122,6 +124,17 @@ class RateLimits:
             self._count("api_refused_by_limit")
             raise TooManyRequests(
                 f"These are more than {self._by_address.per_minute} calls in a minute; "
+                "try again in a moment.",
+                wait_seconds,
+            )
+
+    def take_search(self, host: str) -> None:
+        """One more search of a show's site. Raises TooManyRequests."""
+        wait_seconds = self._searches.take(address_key(host))
+        if wait_seconds:
+            self._count("refused_searches")
+            raise TooManyRequests(
+                "So many searches came from your address that this one has to wait; "
                 "try again in a moment.",
                 wait_seconds,
             )

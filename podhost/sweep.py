@@ -17,29 +17,51 @@ from typing import Any
 from sqlalchemy import Select, and_, delete, or_, select
 from sqlalchemy.orm import Session
 
-from podhost import further_feeds
-from podhost.audio import INCOMING
+from podhost.accounts.second_factors import sweep_steps
+from podhost.accounts.sessions import sweep_sessions
+from podhost.audio import waveforms
+from podhost.audio.revisions import INCOMING
+from podhost.audio.tagging import WRITE_TAGS
 from podhost.changes import last_change, prune_changes, record_change
 from podhost.db import Database, new_id
+from podhost.episodes.publishing import PUBLISH_EPISODE
 from podhost.errors import Conflict, NotFound, Unavailable
-from podhost.feeds import Site, stale_show_ids
+from podhost.exports import archives
+from podhost.feeds import further as further_feeds
+from podhost.feeds.rendering import Site, stale_show_ids
+from podhost.history import audit
+from podhost.history import undo as histories
+from podhost.history.recording import kept_artwork, kept_transcripts
+from podhost.history.trash import TRASH_KEPT
 from podhost.jobs import LONGEST_BACKOFF, enqueue
 from podhost.models import (
+    Article,
     Artwork,
     Audio,
     Chapter,
+    Clip,
+    CopyPicture,
     Credit,
     Episode,
+    Export,
     Fact,
+    GuestProposal,
     Job,
     Person,
+    SharePicture,
     Show,
+    Sponsor,
     Transcript,
+    Upload,
 )
-from podhost.publishing import PUBLISH_EPISODE
+from podhost.search import index as search_index
+from podhost.search.rows import INDEX_SHOW
 from podhost.shows import RENDER_SHOW
 from podhost.storage import Storage
-from podhost.tagging import WRITE_TAGS
+from podhost.uploads import TAKE_UPLOAD
+from podhost.uploads.limits import IN_HAND
+from podhost.uploads.sweep import abort_abandoned, remove_orphans
+from podhost.written.publishing import PUBLISH_ARTICLE, due_article_ids
 
 CLEAN_UP_EVERY = timedelta(hours=1)
 # Counted from the last try of work that gave up.
@@ -55,7 +77,10 @@ _DATABASE_ID = "database_id"
 log = logging.getLogger(__name__)
 
 # How the folders of files in hand begin.
-TEMPORARY_FOLDERS = ("podhost-probe-", "podhost-artwork-", "podhost-upload-", "podhost-tags-")
+TEMPORARY_FOLDERS = (
+    *(f"podhost-{name}-" for name in ("probe", "artwork", "upload", "tags", "clip", "share")),
+    waveforms.TEMPORARY_FOLDER,
+)
 # An upload stores its file before its row is written; until then the object has no row.
 ORPHAN_AGE = timedelta(hours=24)
 # Apps hold the old address for a while, and go on with broken-off downloads.
@@ -91,6 +116,11 @@ def enqueue_missed(database: Database, site: Site, *, compare_site: bool, now: d
             # It is published when its tags are written.
             if (WRITE_TAGS, episode_id) not in known
         ]
+        missed += [(PUBLISH_ARTICLE, id_) for id_ in due_article_ids(session, now=now)]
+        arrived = session.scalars(select(Upload.id).where(Upload.state.in_(IN_HAND)))
+        missed += [(TAKE_UPLOAD, upload_id) for upload_id in arrived]
+        missed += [(INDEX_SHOW, show_id) for show_id in search_index.stale_show_ids(session)]
+        missed += [(archives.MAKE_EXPORT, id_) for id_ in archives.unfinished_ids(session)]
         missed = [work for work in missed if work not in known]
     for kind, key in missed:
         # Each by itself: who holds several of these rows could wait in a circle with others.
@@ -137,12 +167,20 @@ def claim_clean_up(database: Database, *, now: datetime) -> bool:
 
 
 def remove_unneeded(database: Database, storage: Storage, *, now: datetime) -> None:
-    """Old change log lines, replaced audio, unused pictures, objects without a row."""
+    """Old change log lines and history, replaced or deleted audio, unused pictures, archives that
+    expired, objects without a row."""
     with database.write() as session:
         prune_changes(session, now=now)
+        sweep_sessions(session, now=now)
+        sweep_steps(session, now=now)
+    with database.write() as session:
+        histories.prune(session, now=now)
+        audit.prune(session, now=now)
     _forget_unused_artwork(database, now)
-    _purge_replaced_audio(database, storage, now)
+    _purge_audio(database, storage, now)
+    archives.remove_expired(database, storage, now=now)
     storage.sweep_temporary(ORPHAN_AGE.total_seconds())
+    abort_abandoned(database, storage, now=now)
     remove_abandoned_folders(Path(tempfile.gettempdir()))
     if not owns_storage(database, storage):
         log.error(
@@ -157,6 +195,7 @@ def remove_unneeded(database: Database, storage: Storage, *, now: datetime) -> N
     for key in find_orphans(database, storage, now=now):
         log.info("removing an object that no row knows", extra={"storage_key": key})
         storage.delete(key)
+    remove_orphans(database, storage, older_than=now - ORPHAN_AGE)
 
 
 def remove_abandoned_folders(temporary: Path) -> None:
@@ -261,6 +300,12 @@ def database_id_in(facts: Sequence[Mapping[str, Any]]) -> str | None:
     return next((row.get("value") for row in facts if row.get("name") == _DATABASE_ID), None)
 
 
+def restored_at(session: Session) -> datetime | None:
+    """When these rows last came from a backup; None: never."""
+    fact = session.get(Fact, _RESTORED_AT)
+    return datetime.fromisoformat(fact.value) if fact is not None else None
+
+
 def note_restored(session: Session, *, now: datetime) -> None:
     """These rows came from a backup: files of which they know nothing are kept for a month."""
     session.merge(Fact(name=_RESTORED_AT, value=now.isoformat()))
@@ -291,7 +336,11 @@ def find_orphans(database: Database, storage: Storage, *, now: datetime) -> list
     """Keys of stored objects that no row knows and that are too old to belong to an upload."""
     old = [
         stat.key
-        for prefix in ("audio/", "transcripts/", "artwork/")
+        for prefix in (
+            *("audio/", "transcripts/", "artwork/", "clips/", "share/"),
+            archives.FOLDER,
+            waveforms.FOLDER,
+        )
         for stat in storage.list(prefix)
         if stat.modified_at < now - ORPHAN_AGE
     ]
@@ -300,12 +349,21 @@ def find_orphans(database: Database, storage: Storage, *, now: datetime) -> list
     with database.read() as session:
         known = set(session.scalars(select(Audio.storage_key).where(Audio.purged_at.is_(None))))
         known |= set(session.scalars(select(Transcript.storage_key)))
+        known |= kept_transcripts(session)
+        for files in (Transcript, Clip, SharePicture, Export):
+            known |= set(session.scalars(select(files.storage_key)))
         pictures = set(session.scalars(select(Artwork.id)))
-    orphans = [
-        key
-        for key in old
-        if not (key.split("/")[1] in pictures if key.startswith("artwork/") else key in known)
-    ]
+        sounds = set(session.scalars(select(Audio.id).where(Audio.purged_at.is_(None))))
+        sounds |= {id_ for id_ in session.scalars(_originals()) if id_ is not None}
+
+    def is_known(key: str) -> bool:
+        if key.startswith("artwork/"):
+            return key.split("/")[1] in pictures
+        if key.startswith(waveforms.FOLDER):
+            return waveforms.waveform_audio_id(key) in sounds
+        return key in known
+
+    orphans = [key for key in old if not is_known(key)]
     assert not any(key.startswith(INCOMING) for key in orphans)
     return orphans
 
@@ -330,12 +388,18 @@ def _forget_unused_artwork(database: Database, now: datetime) -> None:
 def _used_artwork(session: Session, ids: Sequence[str] | None = None) -> set[str]:
     """Which pictures anything has, of these or of all. Each table is gone through once."""
     used: set[str] = set()
-    for table in (Show, Episode, Person, Credit, Chapter):
+    for table in (
+        *(Show, Episode, Person, Credit, Chapter, CopyPicture, GuestProposal),
+        *(Article, Sponsor),
+    ):
         query = select(table.artwork_id).where(table.artwork_id.is_not(None)).distinct()
         if ids is not None:
             query = query.where(table.artwork_id.in_(ids))
         used.update(id_ for id_ in session.scalars(query) if id_ is not None)
-    return used
+    # After the rows of people: a picture goes from there to what is still public of them.
+    kept = session.scalars(select(Person.still_public).where(Person.still_public.is_not(None)))
+    used.update(fields["artwork_id"]["was"] for fields in kept if "artwork_id" in fields)
+    return used | kept_artwork(session, ids)
 
 
 def _originals() -> Select[str | None]:
@@ -344,14 +408,19 @@ def _originals() -> Select[str | None]:
     return select(Audio.original_id).where(Audio.original_id.is_not(None), is_current)
 
 
-def _purge_replaced_audio(database: Database, storage: Storage, now: datetime) -> None:
+def _purge_audio(database: Database, storage: Storage, now: datetime) -> None:
+    """Remove audio that was replaced or deleted, once nobody can have it back."""
+    is_old = and_(Audio.replaced_at < now - REPLACED_AUDIO_KEPT, Audio.id.not_in(_originals()))
+    is_deleted = or_(
+        Episode.deleted_at <= now - TRASH_KEPT,
+        Show.deleted_at <= now - TRASH_KEPT,
+    )
     with database.read() as session:
         old = session.execute(
-            select(Audio.id, Audio.storage_key, Audio.episode_id).where(
-                Audio.replaced_at < now - REPLACED_AUDIO_KEPT,
-                Audio.purged_at.is_(None),
-                Audio.id.not_in(_originals()),
-            )
+            select(Audio.id, Audio.storage_key, Audio.episode_id)
+            .join(Episode, Audio.episode_id == Episode.id)
+            .join(Show, Episode.show_id == Show.id)
+            .where(Audio.purged_at.is_(None), or_(is_old, is_deleted))
         ).all()
     for audio_id, storage_key, episode_id in old:
         # The row first: its address redirects from then on, and a crash leaves only an orphan.

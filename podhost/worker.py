@@ -8,22 +8,21 @@ import gc
 import logging
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
-from podhost import (
-    edge,
-    edge_walk,
-    further_feeds,
-    hubs,
-    moves,
-    sweep,
-    tagging,
-    transcript_forms,
-)
+from podhost import edge, moves, sweep, uploads
+from podhost.accounts.links import prune_links
 from podhost.artwork import add_artwork, discard_artwork, prepare_placeholder
-from podhost.feed_formats import FORMATS, RSS
-from podhost.feeds import (
+from podhost.audio import tagging, waveforms
+from podhost.edge import walk as edge_walk
+from podhost.episodes.publishing import PUBLISH_EPISODE, publish_due_episode
+from podhost.exports import archives
+from podhost.feeds import further as further_feeds
+from podhost.feeds import hubs
+from podhost.feeds.formats import FORMATS, RSS
+from podhost.feeds.rendering import (
     FeedValues,
     Site,
     feed_values,
@@ -31,13 +30,20 @@ from podhost.feeds import (
     store_snapshot,
 )
 from podhost.fetching import Fetcher, instance_fetcher
-from podhost.import_worker import run_imports
+from podhost.guests import jobs as guest_jobs
 from podhost.importing.rows import enqueue_missed as enqueue_missed_imports
+from podhost.importing.worker import run_imports
 from podhost.instance import Instance
-from podhost.job_runner import Jobs, complaints, run_next, work_on, worker_name
-from podhost.models import Episode, Show
-from podhost.publishing import PUBLISH_EPISODE, publish_due_episode
+from podhost.jobs.runner import Jobs, complaints, run_next, work_on, worker_name
+from podhost.mail import enqueue_missed_mails, prune_mails
+from podhost.mail import sending as mail_sending
+from podhost.models import Article, Episode, Show
+from podhost.newsletter import sending as newsletters
+from podhost.search.index import index_show
+from podhost.search.rows import INDEX_SHOW
 from podhost.shows import MOVE_SHOW, RENDER_SHOW, lock_show, set_show_artwork
+from podhost.transcripts import forms as transcript_forms
+from podhost.written.publishing import PUBLISH_ARTICLE, publish_due_article
 
 log = logging.getLogger(__name__)
 
@@ -144,9 +150,50 @@ def _publish(instance: Instance, episode_id: str, *, with_tags: bool = False) ->
         publish_due_episode(session, episode, now=instance.now(), with_tags=with_tags)
 
 
+def _publish_article(instance: Instance, article_id: str) -> None:
+    with instance.database.write() as session:
+        article = session.get(Article, article_id)
+        if article is None:
+            return
+        lock_show(session, article.show_id)
+        session.refresh(article)
+        publish_due_article(session, article, now=instance.now())
+
+
 def _convert_transcripts(instance: Instance, show_id: str) -> None:
     transcript_forms.complete_transcripts(
         instance.database, instance.storage, show_id, now=instance.now()
+    )
+
+
+def _index_show(instance: Instance, show_id: str) -> None:
+    index_show(instance.database, instance.storage, show_id, now=instance.now())
+
+
+def _take_upload(instance: Instance, upload_id: str) -> None:
+    # Probing takes libraries that a worker otherwise has no use for.
+    from podhost.uploads.taking import take_upload
+
+    take_upload(
+        instance.database,
+        instance.storage,
+        upload_id,
+        base_url=instance.base_url,
+        now=instance.now,
+    )
+
+
+def _make_waveform(instance: Instance, audio_id: str) -> None:
+    waveforms.make_waveform(instance.database, instance.storage, audio_id)
+
+
+def _make_export(instance: Instance, export_id: str) -> None:
+    archives.make_export(
+        instance.database,
+        instance.storage,
+        export_id,
+        site=hubs.site_of(instance),
+        now=instance.now,
     )
 
 
@@ -155,12 +202,23 @@ JOBS: Jobs = {
     RENDER_SHOW: _render,
     further_feeds.RENDER_SHOW_AT: _render,
     PUBLISH_EPISODE: _publish,
+    PUBLISH_ARTICLE: _publish_article,
     **edge.JOBS,
 }
 # Done while none of the others is due: there may be thousands of them at once.
-LATER_JOBS: Jobs = {transcript_forms.CONVERT_TRANSCRIPTS: _convert_transcripts, **edge.LATER_JOBS}
+LATER_JOBS: Jobs = {
+    transcript_forms.CONVERT_TRANSCRIPTS: _convert_transcripts,
+    INDEX_SHOW: _index_show,
+    **edge.LATER_JOBS,
+}
 # Done beside the others: a file of hours takes a while.
-TAG_JOBS: Jobs = {tagging.WRITE_TAGS: _write_tags}
+TAG_JOBS: Jobs = {tagging.WRITE_TAGS: _write_tags, **guest_jobs.JOBS}
+# Done there too, one at a time, while no episode waits for its tags.
+WAVEFORM_JOBS: Jobs = {waveforms.MAKE_WAVEFORM: _make_waveform}
+# Somebody waits for it before a screen.
+UPLOAD_JOBS: Jobs = {uploads.TAKE_UPLOAD: _take_upload}
+# By itself: it takes as long as copying all of a show's audio does.
+EXPORT_JOBS: Jobs = {archives.MAKE_EXPORT: _make_export}
 
 
 def run_next_job(instance: Instance, *, owner: str) -> bool:
@@ -173,10 +231,35 @@ def run_next_tagging(instance: Instance, *, owner: str) -> bool:
     return run_next(instance, (TAG_JOBS,), owner)
 
 
+def run_next_beside(instance: Instance, *, owner: str) -> bool:
+    """Write tags, or else make a waveform; False when there is neither to do."""
+    return run_next(instance, (TAG_JOBS, WAVEFORM_JOBS), owner)
+
+
+def run_next_upload(instance: Instance, *, owner: str) -> bool:
+    """Take over one file that has arrived; False when there is none."""
+    return run_next(instance, (UPLOAD_JOBS,), owner)
+
+
+def run_next_export(instance: Instance, *, owner: str) -> bool:
+    """Make one archive of a show; False when none is asked for."""
+    return run_next(instance, (EXPORT_JOBS,), owner)
+
+
 def run_next_ping(instance: Instance, fetcher: Fetcher, *, owner: str) -> bool:
     """Tell one hub that is to be told now; False when there is none. It may take seconds."""
     pings: Jobs = {hubs.TELL_HUB: partial(hubs.tell_hub, fetcher=fetcher)}
     return run_next(instance, (pings,), owner)
+
+
+def run_next_mail(instance: Instance, *, owner: str) -> bool:
+    """Send one message; False when there is none to send. It may take seconds."""
+    return run_next(instance, (mail_sending.JOBS,), owner)
+
+
+def run_next_newsletter(instance: Instance, *, owner: str) -> bool:
+    """Send the next mails of one newsletter; False when there are none. Many take minutes."""
+    return run_next(instance, (newsletters.JOBS,), owner)
 
 
 def run_next_move(instance: Instance, fetcher: Fetcher, *, owner: str) -> bool:
@@ -188,13 +271,17 @@ def run_next_move(instance: Instance, fetcher: Fetcher, *, owner: str) -> bool:
 def run_due_jobs(instance: Instance) -> int:
     """Do everything that is due now, in this process; how many jobs that were.
 
-    Hubs are left to a worker: nobody is to wait for them.
+    Hubs and mail servers are left to a worker: nobody is to wait for them.
     """
     owner = worker_name()
     count = 0
     while True:
         edge.enqueue_changed(instance)
-        if not (run_next_job(instance, owner=owner) or run_next_tagging(instance, owner=owner)):
+        if not (
+            run_next_job(instance, owner=owner)
+            or run_next_tagging(instance, owner=owner)
+            or run_next_upload(instance, owner=owner)
+        ):
             return count
         count += 1
 
@@ -212,6 +299,9 @@ def run_sweep(instance: Instance, *, is_first: bool = False) -> int:
         compare_site=instance.settings.has_own_base_url or is_first,
         now=instance.now(),
     )
+    missed += _missed_mails(instance)
+    missed += guest_jobs.enqueue_missed(instance)
+    missed += newsletters.enqueue_missed(instance)
     return missed + hubs.enqueue_missed(instance) + _missed_imports(instance)
 
 
@@ -222,6 +312,11 @@ def _missed_imports(instance: Instance) -> int:
         remove_abandoned_audio(instance)
     with instance.database.write() as session:
         return enqueue_missed_imports(session, now=instance.now())
+
+
+def _missed_mails(instance: Instance) -> int:
+    with instance.database.write() as session:
+        return enqueue_missed_mails(session, now=instance.now())
 
 
 def run_worker(
@@ -266,19 +361,23 @@ def run_worker(
         target=_tell_hubs, args=(instance, stop, longest_wait_seconds), name="hubs", daemon=True
     )
     pings.start()
-    taggings = threading.Thread(
-        target=work_on,
-        args=(
-            partial(run_next_tagging, instance, owner=worker_name()),
-            stop,
-            _IDLE_BESIDE_SECONDS,
-            longest_wait_seconds,
-            "no tags can be written into audio; that is tried again",
-        ),
-        name="tags",
-        daemon=True,
-    )
-    taggings.start()
+    beside = [
+        threading.Thread(
+            target=work_on,
+            args=(
+                partial(run_one, instance, owner=worker_name()),
+                stop,
+                idle_seconds,
+                longest_wait_seconds,
+                f"{sentence}; that is tried again",
+            ),
+            name=name,
+            daemon=True,
+        )
+        for name, run_one, idle_seconds, sentence in _BESIDE
+    ]
+    for thread in beside:
+        thread.start()
     imports = threading.Thread(
         target=_bring_shows,
         args=(instance, stop, longest_wait_seconds),
@@ -289,9 +388,26 @@ def run_worker(
     complaint = "the worker cannot work; it tries again"
     work_on(do_one, stop, IDLE_SECONDS, longest_wait_seconds, complaint)
     # What is broken off there is done by the next worker.
-    taggings.join(_LAST_PING_SECONDS)
-    pings.join(_LAST_PING_SECONDS)
+    for thread in (*beside, pings):
+        thread.join(_LAST_PING_SECONDS)
     imports.join(_LAST_IMPORT_SECONDS)
+
+
+# What has a thread of its own: its name, what does one job, how long to rest when there is none,
+# and what is said when nothing can be done.
+_BESIDE: tuple[tuple[str, Callable[..., bool], float, str], ...] = (
+    (
+        "tags",
+        run_next_beside,
+        _IDLE_BESIDE_SECONDS,
+        "no tags can be written into audio, and no waveforms made",
+    ),
+    ("uploads", run_next_upload, IDLE_SECONDS, "no uploads can be taken over"),
+    ("mails", run_next_mail, _IDLE_BESIDE_SECONDS, "no mail can be sent"),
+    # Ten thousand of them hold up no invitation and no feed.
+    ("newsletters", run_next_newsletter, _IDLE_BESIDE_SECONDS, "no newsletters can be sent"),
+    ("exports", run_next_export, _IDLE_BESIDE_SECONDS, "no archives of shows can be made"),
+)
 
 
 def _bring_shows(instance: Instance, stop: threading.Event, longest_wait_seconds: float) -> None:
@@ -344,6 +460,14 @@ def _clean_up(instance: Instance) -> None:
     try:
         # First: it is quick, and the other goes through a whole store.
         transcript_forms.enqueue_incomplete(instance.database, now=instance.now())
+        with instance.database.write() as session:
+            prune_mails(session, now=instance.now())
+            prune_links(session, now=instance.now())
+            newsletters.prune(session, now=instance.now())
+            # Loaded here, because a server that imports nothing does not need it at its start.
+            from podhost.importing.documents import forget_documents
+
+            forget_documents(session, now=instance.now())
         sweep.remove_unneeded(instance.database, instance.storage, now=instance.now())
     except Exception as error:
         complaints.say("cleaning up failed; it is done again in an hour", error)

@@ -1,22 +1,38 @@
 """What tests share: the real servers, started once for the session that first needs them."""
 
+import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
+import botocore.session
 import hypothesis
 import pytest
+from argon2 import PasswordHasher
+from botocore.loaders import create_loader
 
+from podhost.accounts import passwords
 from podhost.config import read_settings
 from podhost.db import Database, migrate
 from podhost.instance import Instance, open_instance
 from tests.audio_files import lame
 from tests.servers import PostgresServer, S3Server, start_postgres, start_seaweedfs
+from tests.statements import share_compiled_statements
 
 # Of one test with --long, where it has none of its own.
 LONG_TIMEOUT_SECONDS = 1800
+
+
+# For what all tests of a run leave lying at once.
+_ROOM_BYTES = 8 * 1024**3
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One process more than there are cores: many tests wait for servers that they started."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,6 +54,39 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("long" if is_long else "quick")
     if is_long and config.getoption("timeout") is None:
         config.option.timeout = LONG_TIMEOUT_SECONDS
+    # Databases and storage in memory, where there is room: a disk takes its time to acknowledge,
+    # and nobody cuts the power here.
+    memory = Path("/dev/shm")
+    if memory.is_dir() and shutil.disk_usage(memory).free > _ROOM_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
+    share_compiled_statements()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says once how to get what the tests in a browser need, where they were skipped."""
+    for report in terminalreporter.stats.get("skipped", []):
+        if "Chromium" in str(report.longrepr):
+            terminalreporter.write_line(str(report.longrepr[2]).removeprefix("Skipped: "))
+            return
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Passwords are hashed as ever, with less work: a good hash takes a fifth of a second, and
+    most tests only need somebody to be signed in. Programs that tests start take their time."""
+    with pytest.MonkeyPatch.context() as patch:
+        quick = PasswordHasher(time_cost=1, memory_cost=16, parallelism=1)
+        patch.setattr(passwords, "hasher", lambda: quick)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_clients() -> Iterator[None]:
+    """What boto3 knows of S3 is read once for all stores of the session: each reads a megabyte of
+    JSON otherwise, which takes longer than most tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", cache(create_loader))
+        yield
 
 
 @pytest.fixture
@@ -66,7 +115,8 @@ def s3_server() -> Iterator[S3Server]:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """A real PostgreSQL cluster, shared: make a database of your own, and never stop it."""
-    server = start_postgres()
+    root = os.environ.get("PYTEST_DEBUG_TEMPROOT")
+    server = start_postgres(Path(root) if root else None)
     yield server
     server.stop()
 

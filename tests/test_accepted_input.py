@@ -12,17 +12,17 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from podhost.audio import PreparedAudio, prepare_audio_file
+from podhost.audio.revisions import PreparedAudio, prepare_audio_file
 from podhost.db import new_id
 from podhost.episodes import EpisodeInput, change_episode, create_episode
+from podhost.episodes.publishing import publish_episode
 from podhost.errors import Conflict, Invalid
-from podhost.feeds import Site, render_show
+from podhost.feeds.rendering import Site, render_show
 from podhost.formats.doctor import examine
 from podhost.formats.feed_xml import read_feed
 from podhost.instance import Instance
 from podhost.models import Show
 from podhost.people import CreditInput
-from podhost.publishing import publish_episode
 from podhost.shows import ShowInput, change_show, get_show
 from podhost.storage import LocalStorage
 from tests.making import make_show

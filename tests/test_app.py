@@ -3,13 +3,14 @@
 import io
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 from podhost import errors
 from podhost.app import create_app, from_environment
@@ -17,7 +18,9 @@ from podhost.config import read_settings
 from podhost.downloads import read_segment
 from podhost.instance import Instance
 from podhost.logs import configure_logging, request_id
-from podhost.web import site
+from podhost.web.api import OPERATIONS
+from podhost.web.site import table
+from podhost.web.studio.table import ROUTES
 from tests.asgi_client import Client
 from tests.making import feed_body, make_show
 
@@ -59,7 +62,7 @@ def raising(
         def page(_: Request) -> Response:
             raise error
 
-        monkeypatch.setattr(site, "routes", [Route("/-/raises", page), *site.routes])
+        monkeypatch.setattr(table, "application", lambda: Router([Route("/-/raises", page)]))
         clients.append(Client(create_app(instance), raises=False))
         return clients[-1].__enter__()
 
@@ -164,7 +167,7 @@ def test_an_answer_that_broke_off_is_not_completed(
 
         return StreamingResponse(chunks())
 
-    monkeypatch.setattr(site, "routes", [Route("/-/breaks", page)])
+    monkeypatch.setattr(table, "application", lambda: Router([Route("/-/breaks", page)]))
     with (
         Client(create_app(instance)) as client,
         pytest.raises(errors.Unavailable, match="went away"),
@@ -210,7 +213,7 @@ def test_a_handler_finds_the_instance_and_its_log_lines_carry_the_id(
         logging.getLogger("podhost.test").info("from a thread")
         return PlainTextResponse(request_id.get())
 
-    monkeypatch.setattr(site, "routes", [Route("/-/id", page)])
+    monkeypatch.setattr(table, "application", lambda: Router([Route("/-/id", page)]))
     with Client(create_app(instance)) as client:
         answer = client.get("/-/id")
     assert answer.text == answer.headers["x-request-id"]
@@ -281,3 +284,18 @@ def test_the_run_folder_is_optional(instance: Instance, tmp_path: Path) -> None:
     for folder in (None, tmp_path):
         with Client(create_app(instance, folder)) as client:
             assert client.get("/healthz").status_code == 200
+
+
+def test_no_secret_of_a_link_stands_in_the_log(
+    instance: Instance, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "podhost")
+    studio = ["/studio" + route.path for route in ROUTES]
+    paths = {path for path in (*studio, *(one.path for one in OPERATIONS)) if "{secret}" in path}
+    assert len(paths) > 8
+    client = Client(create_app(instance))
+    for path in paths:
+        client.get(re.sub(r"{\w+}", "x", path.replace("{secret}", "f00t0secret")))
+    logged = [str(record.__dict__.get("path")) for record in caplog.records]
+    assert len([path for path in logged if "..." in path]) == len(paths)
+    assert not [path for path in logged if "f00t0secret" in path]

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from podhost.config import read_settings
-from podhost.connections import Connections, Limits, protocol_class
 from podhost.errors import Invalid
+from podhost.serving.connections import Connections, Limits, protocol_class
+from tests.catalogue.test_catalogue import AUDIO_PATH, SOUND, fill
 from tests.proxies import free_port, needs_nginx, running_nginx
-from tests.test_catalogue import AUDIO_PATH, SOUND, fill
 from tests.web.test_delivery import Host, opened, served, small_instance
 
 OPERATE = Path(__file__).parent.parent / "docs" / "operate.md"

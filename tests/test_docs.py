@@ -8,7 +8,7 @@ import pytest
 from podhost import errors
 from podhost.config import SETTINGS
 from podhost.web.api import routes
-from tests.test_cli import all_commands
+from tests.cli.test_cli import all_commands
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -44,14 +44,25 @@ def test_every_error_code_stands_in_the_api_reference() -> None:
 
 
 def test_the_map_is_equal_to_the_code() -> None:
-    house = README.split("## The house")[1].split("```")[1].split("tests/ ")[0]
-    named = set(re.findall(r"([a-z0-9_]+)\.py", house))
-    there = {
-        path.stem
-        for path in (ROOT / "podhost").rglob("*.py")
-        if "migrations" not in path.parts and not path.stem.startswith("__")
-    }
-    assert named == there
+    house = README.split("## The house")[1].split("podhost/\n")[1].split("tests/ ")[0]
+    named: dict[str, set[str]] = {}
+    room = outer = ""
+    for line in house.splitlines():
+        if found := re.match(r"( +)([a-z_]+)/ ", line):
+            # A room, or one inside the room that was named last.
+            outer = room = found[2] if len(found[1]) == 2 else f"{outer}/{found[2]}"
+            outer = outer.partition("/")[0]
+        elif re.match(r"  \w", line):
+            outer = room = ""
+        elif re.match(r"    \w", line):
+            room = room if room.count("/") == 0 else outer
+        named.setdefault(room, set()).update(re.findall(r"([a-z0-9_]+)\.py", line))
+    there: dict[str, set[str]] = {}
+    for path in (ROOT / "podhost").rglob("*.py"):
+        if "migrations" not in path.parts and not path.stem.startswith("__"):
+            folder = path.parent.relative_to(ROOT / "podhost").as_posix()
+            there.setdefault(folder.removeprefix("."), set()).add(path.stem)
+    assert {room: names for room, names in named.items() if names} == there
 
 
 def test_ci_runs_the_readmes_test_command() -> None:

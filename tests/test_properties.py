@@ -12,19 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podhost.catalogue_entries import http_date
+from podhost.catalogue.entries import http_date
 from podhost.episodes import EpisodeInput, changed_fields
 from podhost.errors import Invalid
 from podhost.formats import transcripts
 from podhost.formats.categories import is_category, parse_category
 from podhost.formats.chapter_formats import parse_chapters
+from podhost.formats.feed_values import FeedPerson, FeedTranscript
 from podhost.formats.languages import is_language_code
 from podhost.formats.magic import not_audio, sniff_format
 from podhost.formats.markdown import clean_html, notes_text, render_notes, truncate_html
 from podhost.formats.mp4_boxes import read_movie
 from podhost.formats.mpeg_frames import AdtsFrames, Mp3Frames, NotThisFormat, id3_size, walk_frames
 from podhost.formats.podcast_namespace import PERSON_GROUPS, PERSON_ROLES, normalise_role
-from podhost.formats.rss import FeedPerson, FeedTranscript, render_feed
+from podhost.formats.rss import render_feed
 from podhost.formats.showfolder import (
     EPISODE_KEYS,
     SHOW_KEYS,

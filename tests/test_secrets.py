@@ -28,6 +28,12 @@ METRICS_TOKEN = "metrics-token-that-nobody-sees"
 ACCOUNT_PASSWORD = "account password that nobody sees"
 WRONG_TOKEN = "podhost_wrong-token-that-nobody-sees"
 QUERY_SECRET = "query-secret-that-nobody-sees"
+LINK_SECRET = "link-secret-that-nobody-sees"
+LINKS = (
+    *(f"/studio/{kind}/" for kind in ("confirm", "guests", "invitations", "preview", "reset")),
+    *("/studio/welcome/", "/api/v1/account/invitations/"),
+    *(f"/api/v1/links/{kind}/" for kind in ("email", "invitation", "password")),
+)
 
 
 def assert_silent(text: str, *more: str) -> None:
@@ -41,6 +47,7 @@ def assert_silent(text: str, *more: str) -> None:
         ACCOUNT_PASSWORD,
         WRONG_TOKEN,
         QUERY_SECRET,
+        LINK_SECRET,
         *more,
     ):
         for form in {
@@ -176,6 +183,10 @@ def provoke(podhost: Running, token: str, feed: str, audio: str) -> str:
         answers.append(client.post(episodes, files={"audio": b"x"}, headers=good))
         answers.append(client.get(f"{shows}/%00", headers=good))
         answers.append(client.get(audio, headers={"User-Agent": WRONG_TOKEN * 20}))
+        for link in LINKS:
+            answers.append(client.get(link + LINK_SECRET))
+            given = {"password": ACCOUNT_PASSWORD, "name": "Ann"}
+            answers.append(client.post(link + LINK_SECRET, json=given, headers=good))
     # A redirect to the store holds a signature, which is the listener's to have.
     return "\n".join(
         f"{answer.status_code} {answer.headers} {answer.text}"

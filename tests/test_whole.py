@@ -54,17 +54,22 @@ def channel(demo: Running) -> ElementTree.Element:
 def test_the_demo_prints_what_one_can_try(demo: Running) -> None:
     url = demo.wait_until_ready()
     printed = "\n".join(demo.lines)
-    assert f"Feed:     {url}/tide-tables/feed.xml" in printed
+    for show in ("tide-tables", "mareas"):
+        assert f"Feed:     {url}/{show}/feed.xml" in printed
     token = next(line for line in demo.lines if line.startswith("Token:")).split()[-1]
     with demo.client() as client:
         headers = {"Authorization": f"Bearer {token}"}
         shows = client.get("/api/v1/shows", headers=headers).json()["shows"]
-    assert [show["slug"] for show in shows] == ["tide-tables"]
+    assert {show["slug"] for show in shows} == {"tide-tables", "mareas"}
 
 
 def test_a_second_poll_is_answered_with_304(demo: Running) -> None:
     with demo.client() as client:
-        first = client.get("/tide-tables/feed.xml")
+        # Two changes in one second: the later one's date is told when it has come.
+        first = wait_for(
+            lambda: client.get("/tide-tables/feed.xml"),
+            lambda answer: "last-modified" in answer.headers,
+        )
         for name, value in (
             ("If-None-Match", first.headers["etag"]),
             ("If-Modified-Since", first.headers["last-modified"]),
@@ -86,6 +91,24 @@ def test_directories_parse_the_feed_without_a_complaint(demo: Running) -> None:
     podcast = podcastparser.parse("https://pod.example/feed.xml", io.BytesIO(body))
     assert len(podcast["episodes"]) == 4
     assert all(episode["enclosures"] for episode in podcast["episodes"])
+
+
+def test_the_spanish_sister_is_complete_too(demo: Running) -> None:
+    with demo.client() as client:
+        parsed = feedparser.parse(client.get("/mareas/feed.xml").content)
+    assert not parsed.bozo and parsed.feed.language == "es"
+    assert len(parsed.entries) == len([*(EPISODES.parent / "mareas").glob("*.md")])
+    for entry in parsed.entries:
+        assert entry.podcast_transcript["url"] and entry.podcast_chapters["url"]
+
+
+def test_the_sisters_lead_to_each_other(demo: Running) -> None:
+    with demo.client() as client:
+        for slug, other, code in (("tide-tables", "mareas", "es"), ("mareas", "tide-tables", "en")):
+            page = client.get(f"/{slug}/").text
+            url = f"{demo.wait_until_ready()}/{other}/"
+            assert f'<link rel="alternate" hreflang="{code}" href="{url}">' in page
+            assert f'<a href="{url}" hreflang="{code}"' in page
 
 
 def test_the_feed_says_what_the_files_say(channel: ElementTree.Element) -> None:
@@ -265,5 +288,6 @@ def test_two_servers_and_a_worker_on_postgresql_and_s3_are_one_podhost(
         assert stored.content == audio
         head = second.head(path)
         assert (head.status_code, head.headers["content-length"]) == (200, str(len(audio)))
-    checked = run_command("check", environment=environment)
-    assert checked.returncode == 0, checked.stderr
+        # While the worker lives: what is behind the feeds, as the search, is done in the end.
+        checked = run_command("check", environment=environment)
+        assert checked.returncode == 0, checked.stderr

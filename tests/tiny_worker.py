@@ -6,7 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
-from podhost.processes import watch_parent
+from podhost.serving.processes import watch_parent
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ goes on where this one ended.
 
 import logging
 import os
+import re
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,17 +29,21 @@ from podhost.folders.origins import restore_show, store_shared_pictures
 from podhost.folders.pictures import Picture, add_picture, prepare_picture, prepare_pictures
 from podhost.folders.plan import EpisodePlan, Plan
 from podhost.folders.values import credits_of, show_input
+from podhost.folders.written_apply import WrittenApplying
+from podhost.folders.written_plan import WrittenStep
 from podhost.formats import showfolder
 from podhost.formats.folder_addresses import Addresses
-from podhost.intake import Intake
+from podhost.history.audit import FOLDER, Act, acting
 from podhost.models import Show
 from podhost.shows import change_show, create_show, is_public, lock_show, set_show_artwork
 from podhost.storage import Storage
+from podhost.uploads.intake import Intake
 
 log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 _AT_ONCE = 2
+_PLURAL = re.compile(r"(?<=^episode)s|(?<=^article)s|(?<=^page)s")
 # A folder in which nothing has changed for so long is taken as finished.
 _QUIET_MS = 1_000
 _WATCHED_FOLDERS = 1_000
@@ -75,7 +80,7 @@ class Result:
         lines += [f"  Problem: {problem}" for problem in self.problems]
         if self.done:
             counted = ", ".join(
-                f"{count} {what.replace('episodes', 'episode', 1) if count == 1 else what}"
+                f"{count} {_PLURAL.sub('', what) if count == 1 else what}"
                 for what, count in self.done.items()
             )
             lines.append(f"Done: {counted}.")
@@ -101,22 +106,44 @@ def apply_plan(
         return result
     work = [episode for episode in plan.episodes if episode.has_work]
     report = progress or (lambda done, total: None)
-    report(0, len(work) + 1)
+    report(0, len(work) + len(_written_steps(plan)) + 1)
     applying = _Applying(database, storage, plan, base_url, now, result)
+    with acting(Act("publish_folder", FOLDER)):
+        _apply(applying, work, report)
+    return result
+
+
+def _apply(applying: "_Applying", work: Sequence[EpisodePlan], report: Progress) -> None:
+    result = applying.result
     try:
         show = applying.apply_show()
     except Unavailable:
         raise
     except PodhostError as error:
         result.note_problem(SHOW_FILE, error)
-        return result
-    report(1, len(work) + 1)
-    store_shared_pictures(database, storage, work, applying.addresses.pictures, now=now())
+        return
+    steps = _written_steps(applying.plan)
+    total = len(work) + len(steps) + 1
+    report(1, total)
+    store_shared_pictures(
+        applying.database,
+        applying.storage,
+        work,
+        applying.addresses.pictures,
+        now=applying.now(),
+    )
     with closing(_prepared_ahead(work, applying.prepare)) as ahead:
         for count, (episode, future) in enumerate(ahead, 2):
             applying.apply_episode(show, episode, future)
-            report(count, len(work) + 1)
-    return result
+            report(count, total)
+    # After the episodes, which articles may name.
+    for count, step in enumerate(steps, len(work) + 2):
+        applying.apply_written(show, step)
+        report(count, total)
+
+
+def _written_steps(plan: Plan) -> list[WrittenStep]:
+    return [step for step in plan.written if step.has_work]
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +284,21 @@ class _Applying:
             return
         self.result.done.update(written.done)
         self.result.notes += [f"{name}: {note}" for note in written.notes]
+
+    def apply_written(self, show: Show, step: WrittenStep) -> None:
+        """Do one step of the written side; what is wrong with it is a problem of the result."""
+        assert self.plan.folder is not None
+        done = self.result.done
+        applying = WrittenApplying(
+            *(self.database, self.storage, self.plan.folder, show.id, self.now, done),
+            base_url=self.base_url,
+        )
+        try:
+            applying.apply(step)
+        except Unavailable:
+            raise
+        except PodhostError as error:
+            self.result.note_problem(step.name, error)
 
 
 def _get(session: Session, show_id: str | None) -> Show:

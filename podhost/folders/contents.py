@@ -9,6 +9,8 @@ from pathlib import Path
 
 from podhost.errors import Invalid
 from podhost.folders.files import FolderFile, MissingError, find_file, listed, read_bytes, reason
+from podhost.folders.site import read_site_css
+from podhost.folders.written import PICTURE_ENDINGS, WrittenFolder, read_written
 from podhost.formats import front_matter, showfolder
 from podhost.formats.folder_addresses import (
     FILE_LIMIT_BYTES,
@@ -17,6 +19,7 @@ from podhost.formats.folder_addresses import (
     Addresses,
     read_addresses,
 )
+from podhost.formats.folder_site import SiteEntry
 from podhost.formats.languages import is_language_code
 from podhost.formats.showfolder import EpisodeFile, PersonEntry, ShowFile
 from podhost.formats.text import shown
@@ -28,7 +31,6 @@ AUDIO_ENDINGS = (
     "mp3", "m4a", "mp4", "m4b", "m4v", "mov", "aac",
     "ogg", "oga", "opus", "flac", "wav", "aif", "aiff",
 )  # fmt: skip
-PICTURE_ENDINGS = ("jpg", "jpeg", "png", "webp")
 TRANSCRIPT_ENDINGS = ("vtt", "srt")
 CHAPTERS_ENDINGS = ("json", "psc", "xml", "vtt", "srt", "txt")
 _DEFAULT_ARTWORK = "artwork.jpg"
@@ -88,6 +90,9 @@ class ShowFolder:
     addresses: Addresses
     problems: tuple[str, ...]
     warnings: tuple[str, ...]
+    written: WrittenFolder = field(default_factory=WrittenFolder)
+    # With the style sheet itself, where show.toml has its path.
+    site: SiteEntry | None = None
 
 
 def find_shows(folder: Path) -> list[Path]:
@@ -127,6 +132,8 @@ def read_folder(folder: Path) -> ShowFolder:
         show = showfolder.read_show(text)
         pictures = _pictures(root, show.people)
         artwork = _show_artwork(root, show)
+        written = read_written(root, show.sponsors)
+        site = read_site_css(root, show.site)
     except (OSError, RuntimeError) as error:
         raise Invalid(f"{SHOW_FILE} cannot be read: {reason(error)}.") from None
     except Invalid as error:
@@ -143,8 +150,10 @@ def read_folder(folder: Path) -> ShowFolder:
         pictures=pictures,
         episodes=episodes,
         addresses=addresses,
-        problems=tuple(reading.problems),
+        problems=(*reading.problems, *written.problems),
         warnings=tuple(reading.warnings),
+        written=written,
+        site=site,
     )
 
 

@@ -16,9 +16,10 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from podhost.artwork import add_artwork, find_artwork
-from podhost.audio import PreparedAudio, is_known_audio, prepare_audio, received_file
-from podhost.chapter_pictures import find_chapter_pictures
-from podhost.chapters import notes_warnings, set_chapters
+from podhost.audio.revisions import PreparedAudio, is_known_audio, prepare_audio, received_file
+from podhost.audio.tagging import add_copy, prepare_copy
+from podhost.chapters.pictures import find_chapter_pictures
+from podhost.chapters.rows import notes_warnings, set_chapters
 from podhost.db import Database
 from podhost.episodes import (
     change_episode,
@@ -29,6 +30,7 @@ from podhost.episodes import (
     set_episode_artwork,
     touch_episode,
 )
+from podhost.episodes.publishing import keep_withdrawn, publish_episode, withdraw_episode
 from podhost.errors import Conflict, Invalid
 from podhost.folders.contents import EpisodeFiles
 from podhost.folders.files import (
@@ -62,14 +64,12 @@ from podhost.formats import showfolder
 from podhost.formats.folder_addresses import KeptPicture
 from podhost.formats.text import shown
 from podhost.formats.transcripts import FILE_LIMIT_BYTES
-from podhost.intake import Intake
 from podhost.models import Audio, Episode, Show
 from podhost.people import CreditInput
-from podhost.publishing import keep_withdrawn, publish_episode, withdraw_episode
 from podhost.shows import lock_show
 from podhost.storage import Storage
-from podhost.tagging import add_copy, prepare_copy
 from podhost.transcripts import PreparedTranscript, set_transcripts
+from podhost.uploads.intake import Intake
 
 _DONE = {"publish": "published", "schedule": "scheduled", "withdraw": "withdrawn"}
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from podhost.audio import PreparedAudio, add_original
+from podhost.audio.revisions import PreparedAudio, add_original
+from podhost.audio.tagging import TAGGED_ELSEWHERE
 from podhost.db import Database, new_id
 from podhost.errors import Invalid
 from podhost.fields import web_url
@@ -22,11 +23,10 @@ from podhost.folders.files import FolderFile, find_file, sha256_of
 from podhost.folders.pictures import add_picture, prepare_picture
 from podhost.folders.plan import EpisodePlan
 from podhost.formats.folder_addresses import Addresses, KeptEpisode, KeptPicture, KeptRevision
-from podhost.intake import Intake
 from podhost.models import Audio, Episode, EpisodeSlug, Show, ShowSlug, Transcript
 from podhost.shows import RESERVED_SLUGS, find_show
 from podhost.storage import Storage
-from podhost.tagging import TAGGED_ELSEWHERE
+from podhost.uploads.intake import Intake
 
 
 def free_episode_id(session: Session, kept: KeptEpisode | None) -> str | None:

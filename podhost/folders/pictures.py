@@ -16,8 +16,8 @@ from podhost.folders.files import FolderFile, copy_to, sha256_of
 from podhost.formats.artwork import FILE_LIMIT_BYTES, TOO_LARGE
 from podhost.formats.folder_addresses import KeptPicture
 from podhost.formats.text import shown
-from podhost.intake import Intake
 from podhost.models import Artwork
+from podhost.uploads.intake import Intake
 
 
 @dataclass(frozen=True, slots=True)

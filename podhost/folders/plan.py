@@ -14,8 +14,8 @@ from sqlalchemy import select
 from podhost import episodes as episode_rows
 from podhost import fields
 from podhost import shows as show_rows
-from podhost.chapter_pictures import chapter_pictures_differ
-from podhost.chapters import list_chapters
+from podhost.chapters.pictures import chapter_pictures_differ
+from podhost.chapters.rows import list_chapters
 from podhost.db import Database
 from podhost.episodes import episode_problems
 from podhost.errors import Invalid
@@ -41,12 +41,13 @@ from podhost.folders.values import (
     wish_of,
     with_lines,
 )
+from podhost.folders.written_plan import WrittenStep, plan_written
 from podhost.formats.folder_addresses import KeptEpisode
 from podhost.formats.magic import sniff_format
 from podhost.formats.text import shown
 from podhost.formats.transcripts import FILE_LIMIT_BYTES, read_transcript
 from podhost.models import Artwork, Episode, Show
-from podhost.people import credit_values, list_credits, read_credits
+from podhost.people import list_credits, read_credits, whole_credit_values
 
 _NAMED = 5
 
@@ -105,6 +106,7 @@ class Plan:
     show_action: Literal["create", "change", "nothing"] = "nothing"
     show_changes: tuple[str, ...] = ()
     episodes: tuple[EpisodePlan, ...] = ()
+    written: tuple[WrittenStep, ...] = ()
     # People's pictures by their paths: the artwork's id where it is stored already.
     picture_ids: Mapping[str, str | None] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
@@ -113,7 +115,8 @@ class Plan:
     @property
     def has_work(self) -> bool:
         """Whether anything is to be done."""
-        return self.show_action != "nothing" or any(plan.has_work for plan in self.episodes)
+        steps: tuple[EpisodePlan | WrittenStep, ...] = (*self.episodes, *self.written)
+        return self.show_action != "nothing" or any(step.has_work for step in steps)
 
 
 def plan_show(database: Database, show_folder: Path, *, base_url: str, now: datetime) -> Plan:
@@ -157,8 +160,11 @@ class _Planner:
                 unclaimed.pop(row.id, None)
             plans.append(self._plan_episode(files, row, doubled.get(files.stem)))
         slug = self.show.slug if self.show is not None and "slug" not in changes else self.rows.slug
-        problems = [f"{p.files.name}: {p.problem}" for p in plans if p.problem]
-        warnings = [f"{p.files.name}: {text}" for p in plans for text in p.warnings]
+        written = plan_written(self.session, self.show, self.folder, now=self.now)
+        named: list[tuple[str, EpisodePlan | WrittenStep]] = [(p.files.name, p) for p in plans]
+        named += [(shown(step.name), step) for step in written]
+        problems = [f"{name}: {step.problem}" for name, step in named if step.problem]
+        warnings = [f"{name}: {text}" for name, step in named for text in step.warnings]
         return Plan(
             folder=self.folder,
             name=shown(self.folder.root.name),
@@ -168,6 +174,7 @@ class _Planner:
             show_action="create" if self.show is None else "change" if changes else "nothing",
             show_changes=tuple(changes),
             episodes=tuple(plans),
+            written=tuple(written),
             picture_ids=self.rows.picture_ids,
             problems=(*self.folder.problems, *problems),
             warnings=(
@@ -199,7 +206,7 @@ class _Planner:
             return []
         if source.slug is not None and source.slug != show.slug:
             changes.append("slug")
-        current = [credit_values(row) for row in list_credits(self.session, show, None)]
+        current = [whole_credit_values(row) for row in list_credits(self.session, show, None)]
         if current != wanted or self.rows.has_new_picture(self.folder.pictures):
             changes.append("people")
         artwork = self.folder.artwork
@@ -300,7 +307,7 @@ class _Planner:
             self._check_slug(files, row.id)
             changes.append("slug")
         wanted = self._credits(files)
-        current = [credit_values(credit) for credit in row.credits]
+        current = [whole_credit_values(credit) for credit in row.credits]
         if current != wanted or self.rows.has_new_picture(files.pictures):
             changes.append("people")
         if has_new_audio:
@@ -451,6 +458,7 @@ def describe(plan: Plan) -> list[str]:
     if plan.folder is not None:
         lines.append(f"{plan.name}: {_show_line(plan)}")
         lines += [_episode_line(episode) for episode in plan.episodes if episode.has_work]
+        lines += [step.line for step in plan.written if step.has_work]
         idle = sum(not episode.actions for episode in plan.episodes)
         if idle:
             lines.append(f"  {idle} episode{'s' if idle > 1 else ''}: nothing to do")

@@ -12,7 +12,7 @@ from functools import cache, partial
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from podhost.audio import is_known_audio
+from podhost.audio.revisions import is_known_audio
 from podhost.errors import Invalid
 from podhost.folders.contents import SHOW_FILE, EpisodeFiles, ShowFolder
 from podhost.folders.files import FolderFile, find_file, read_bytes, sha256_of

@@ -23,7 +23,7 @@ from podhost.formats.feed_tags import EPISODE_TAGS, SHOW_TAGS
 from podhost.formats.showfolder import PersonEntry, ShowFile, published_at
 from podhost.formats.showfolder_writing import quoted
 from podhost.formats.text import clean_text, plain_line, shown, slugify
-from podhost.people import CreditInput
+from podhost.people import CreditInput, PersonLink
 from podhost.shows import ShowInput, path_here
 
 _LEADING_NUMBERS = re.compile(r"^(?:\d+[\s._-]+)+")
@@ -127,6 +127,7 @@ def credits_of(
             bio=person.bio,
             image_url=person.image if person.image and "://" in person.image else None,
             artwork_id=picture_ids.get(person.image or ""),
+            links=[PersonLink(url=link.url, name=link.name or "") for link in person.links],
         )
         for person in people
     ]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from podhost.errors import Invalid
 from podhost.formats import limits
+from podhost.formats.picture_colours import picture_colour
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -75,13 +76,27 @@ class ArtworkFile:
 
 @dataclass(frozen=True, slots=True)
 class ArtworkFiles:
-    """A picture in all its sizes, the main one first; `width` and `height` are the main one's."""
+    """A picture in all its sizes, the main one first; `width` and `height` are the main one's.
+
+    `colour` is what strikes most in it, as #rrggbb; "" where there are only greys.
+    """
 
     width: int
     height: int
     mime_type: str
     files: list[ArtworkFile]
     warnings: list[str]
+    colour: str
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """The square of a picture that becomes artwork, in pixels of the picture as it is seen, that
+    is upright: how far it is from the left and from the top, and how wide it is."""
+
+    x: int
+    y: int
+    side: int
 
 
 def inspect_and_render(
@@ -90,6 +105,7 @@ def inspect_and_render(
     *,
     square: bool = True,
     minimum: int | None = None,
+    crop: Crop | None = None,
     wall_seconds: float = LONGEST_SECONDS,
 ) -> ArtworkFiles:
     """Check the picture at `path` and write `<size>.jpg` files into the folder `workdir`.
@@ -97,8 +113,8 @@ def inspect_and_render(
     The files are RGB, upright, without metadata, in sRGB colours, never scaled up. Artwork of
     shows and episodes (`square`) must be square and have at least `minimum` = 1400 pixels per
     side (Apple), and is given at 3000 at most. With `square=False` or `minimum=0`, for chapters
-    and people, any shape and size will do, and the longest side has 1400 pixels at most. It takes
-    `wall_seconds` at most.
+    and people, any shape and size will do, and the longest side has 1400 pixels at most. With
+    `crop` that part of a picture of any shape is taken. It takes `wall_seconds` at most.
 
     Raises Invalid with a sentence for anything that is not a usable picture, whatever its name.
     """
@@ -111,6 +127,7 @@ def inspect_and_render(
         "workdir": str(workdir),
         "square": square and minimum > 0,
         "minimum": minimum,
+        "crop": None if crop is None else [crop.x, crop.y, crop.side],
     }
     try:
         answer = limits.run_limited(
@@ -138,14 +155,15 @@ def render_payload(payload: dict[str, Any]) -> dict[str, Any]:
 
     path, minimum, square = Path(payload["path"]), payload["minimum"], payload["square"]
     largest = LARGEST_PX if square else SMALLEST_ARTWORK_PX
+    crop = Crop(*payload["crop"]) if payload["crop"] else None
     # Our own limit stands below, and gives the sentence; opening reads the header only.
     Image.MAX_IMAGE_PIXELS = None
     warnings: list[str] = []
     with _opened(path) as image:
-        _check_dimensions(image, minimum, square)
+        _check_dimensions(image, minimum, square, crop)
         if getattr(image, "is_animated", False) and image.format != "MPO":
             warnings.append("This picture moves; apps show its first frame only.")
-        picture = _decoded(image, largest, square, warnings)
+        picture = _decoded(image, largest, square, crop, warnings)
     main_px = min(max(picture.size), largest)
     picture = _srgb(_scaled(picture, main_px), warnings)
     return _written(picture, Path(payload["workdir"]), warnings, QUALITIES)
@@ -175,7 +193,7 @@ def _unknown_kind(path: Path) -> str:
     return f"This is not a picture that podcast apps can show, whatever its name. {_ADVICE}"
 
 
-def _check_dimensions(image: "Image.Image", minimum: int, square: bool) -> None:
+def _check_dimensions(image: "Image.Image", minimum: int, square: bool, crop: Crop | None) -> None:
     width, height = image.size
     if width * height > PIXEL_LIMIT:
         raise Invalid(
@@ -184,6 +202,9 @@ def _check_dimensions(image: "Image.Image", minimum: int, square: bool) -> None:
         )
     # Only now, because Pillow decodes a whole PNG to look for its EXIF.
     width, height = _upright_size(image)
+    if crop is not None:
+        _check_crop(crop, width, height, minimum)
+        return
     if square and max(width, height) - min(width, height) > CROPPED_SHARE * max(width, height):
         raise Invalid(
             f"Artwork must be square; this picture has {width} by {height} pixels. "
@@ -193,6 +214,25 @@ def _check_dimensions(image: "Image.Image", minimum: int, square: bool) -> None:
         raise Invalid(
             f"Apple Podcasts needs at least {minimum} by {minimum} pixels; "
             f"this picture has {width} by {height}."
+        )
+
+
+def _check_crop(crop: Crop, width: int, height: int, minimum: int) -> None:
+    if min(width, height) < minimum:
+        raise Invalid(
+            f"Apple Podcasts needs at least {minimum} by {minimum} pixels; this picture has "
+            f"{width} by {height}, so no part of it is large enough."
+        )
+    inside = crop.x >= 0 and crop.y >= 0 and crop.side > 0
+    if not inside or crop.x + crop.side > width or crop.y + crop.side > height:
+        raise Invalid(
+            f"The part to be cut out is not inside the picture, which has {width} by {height} "
+            "pixels."
+        )
+    if crop.side < minimum:
+        raise Invalid(
+            f"Apple Podcasts needs at least {minimum} by {minimum} pixels; the part to be cut out "
+            f"has {crop.side} by {crop.side}. Choose a larger one."
         )
 
 
@@ -206,18 +246,23 @@ def _upright_size(image: "Image.Image") -> tuple[int, int]:
 
 
 def _decoded(
-    image: "Image.Image", largest: int, square: bool, warnings: list[str]
+    image: "Image.Image", largest: int, square: bool, crop: Crop | None, warnings: list[str]
 ) -> "Image.Image":
     """The pixels in a mode that can be scaled, upright, without alpha, cropped to a square."""
-    # A JPEG can be decoded at a half or a quarter of its size, which saves memory.
-    image.draft(None, (largest, largest))
+    # A JPEG can be decoded at a half or a quarter of its size, which saves memory; the part that is
+    # cut out must still be large enough.
+    longest = max(image.size)
+    wanted = largest if crop is None else -(-longest * min(largest, crop.side) // crop.side)
+    image.draft(None, (wanted, wanted))
     try:
         image.load()
     except (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError):
         raise Invalid(DAMAGED) from None
     profile = image.info.get("icc_profile")
     picture = _upright(_flattened(image))
-    if square and picture.width != picture.height:
+    if crop is not None:
+        picture = _cut_out(picture, crop, max(picture.size) / longest)
+    elif square and picture.width != picture.height:
         warnings.append(
             f"The picture is not quite square ({picture.width} by {picture.height} pixels); "
             "the longer sides were cropped."
@@ -257,6 +302,14 @@ def _upright(picture: "Image.Image") -> "Image.Image":
 def _cropped(picture: "Image.Image") -> "Image.Image":
     side = min(picture.size)
     left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    return picture.crop((left, top, left + side, top + side))
+
+
+def _cut_out(picture: "Image.Image", crop: Crop, share: float) -> "Image.Image":
+    """The chosen square of a picture that was decoded at `share` of its size."""
+    side = max(1, min(round(crop.side * share), *picture.size))
+    left = min(round(crop.x * share), picture.width - side)
+    top = min(round(crop.y * share), picture.height - side)
     return picture.crop((left, top, left + side, top + side))
 
 
@@ -320,6 +373,7 @@ def _written(
         "height": picture.height,
         "files": files,
         "warnings": warnings,
+        "colour": picture_colour(Path(files[-1][1])) or "",
     }
 
 
@@ -334,7 +388,12 @@ def _files(answer: dict[str, Any]) -> ArtworkFiles:
         for size_px, path, size_bytes in answer["files"]
     ]
     return ArtworkFiles(
-        answer["width"], answer["height"], MIME_TYPE, files, list(answer["warnings"])
+        answer["width"],
+        answer["height"],
+        MIME_TYPE,
+        files,
+        list(answer["warnings"]),
+        answer["colour"],
     )
 
 

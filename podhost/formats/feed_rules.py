@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, Self, TypeVar
 
 from podhost.formats.feed_shell import newest_first
-from podhost.formats.rss import FeedEpisode, FeedShow
+from podhost.formats.feed_values import FeedEpisode, FeedShow
 from podhost.formats.tag_values import FurtherFeed
 
 MAIN_PATH = "feed.xml"

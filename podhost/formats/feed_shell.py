@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from podhost.formats.text import remove_forbidden
 
 if TYPE_CHECKING:
-    from podhost.formats.rss import FeedEpisode
+    from podhost.formats.feed_values import FeedEpisode
 
 # Above this size only the newest episodes carry their whole notes; JSON Feed calls 1 MB a burden,
 # Pocket Casts was seen refusing 3 MB in 2026.

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from lxml import etree
-
 from podhost.errors import Invalid
 from podhost.formats.feed_bytes import decoded, encoding_of
 from podhost.formats.feed_mending import close_void_tags, mended
@@ -89,6 +87,9 @@ def wary_parser(*, encoding: str | None = "utf-8", recover: bool = False) -> Any
 
     With an `encoding`, what the declaration says is passed over.
     """
+    # Loaded here, because who serves pages and feeds does without.
+    from lxml import etree
+
     return etree.XMLParser(
         resolve_entities=False,
         no_network=True,
@@ -103,6 +104,8 @@ def wary_parser(*, encoding: str | None = "utf-8", recover: bool = False) -> Any
 
 def strict_root(body: bytes) -> Any:
     """The root, or None when something is wrong, or a DOCTYPE could define entities."""
+    from lxml import etree
+
     prolog = _PROLOG.match(body)
     if prolog is None or prolog[1]:
         return None
@@ -164,6 +167,8 @@ def _no_feed(text: str, content_type: str) -> Invalid:
 
 def _recovered(text: str, repairs: list[str], item_count: int) -> ReadFeed:
     """What libxml2 makes of a feed that is still wrong, if no episode went missing."""
+    from lxml import etree
+
     parser = wary_parser(recover=True)
     try:
         root = etree.fromstring(text.encode("utf-8"), parser)
@@ -190,6 +195,8 @@ def _has_identity(item: Any) -> bool:
 
 def _as_feed(root: Any) -> Any:
     """The root of a feed, its RSS in no namespace. Raises Invalid for another root."""
+    from lxml import etree
+
     uri, local = _split(root.tag)
     if local.lower() == "html":
         raise _web_page()

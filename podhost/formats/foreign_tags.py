@@ -9,8 +9,6 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lxml import etree
-
 from podhost.formats.feed_words import RARE_NAMESPACES, USUAL_NAMESPACES
 from podhost.formats.feed_xml import name_of, wary_parser
 from podhost.formats.text import remove_forbidden, shown
@@ -158,6 +156,9 @@ _DECLARATION = re.compile(r"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
 def _parsed(text: str) -> Any:
+    # Loaded here, because who serves pages and feeds does without.
+    from lxml import etree
+
     try:
         element = etree.fromstring(text.encode(), wary_parser())
     except etree.XMLSyntaxError as error:
@@ -213,6 +214,8 @@ def _settled(element: Any) -> str:
 
 def _reread(text: str) -> Any:
     """The element as it comes back from a feed: libxml2 prints it by what its ancestors declare."""
+    from lxml import etree
+
     root, item = etree.Element("rss", nsmap=_OUR_NAMESPACES), etree.Element("item")
     item.append(_parsed(text))
     root.append(item)
@@ -260,6 +263,8 @@ def _has_text(element: Any) -> bool:
 
 
 def _written(element: Any) -> str:
+    from lxml import etree
+
     try:
         text: str = etree.tostring(element, method="c14n", exclusive=True).decode()
     except etree.LxmlError:

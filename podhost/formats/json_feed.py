@@ -11,15 +11,15 @@ from html import escape
 from typing import Any
 
 from podhost.formats.feed_shell import FeedShell, Item, newest_first, whole_feed
-from podhost.formats.feed_words import NAMESPACES
-from podhost.formats.languages import is_language_code
-from podhost.formats.markdown import truncate_html
-from podhost.formats.rss import (
+from podhost.formats.feed_values import (
     MAX_DESCRIPTION_BYTES,
     FeedEpisode,
     FeedPerson,
     FeedShow,
 )
+from podhost.formats.feed_words import NAMESPACES
+from podhost.formats.languages import is_language_code
+from podhost.formats.markdown import truncate_html
 from podhost.formats.text import (
     absolute_url,
     clean_text,

@@ -43,3 +43,17 @@ def is_language_code(code: str) -> bool:
     """
     match = _SHAPE.fullmatch(code.lower())
     return match is not None and match[1] in _LANGUAGES
+
+
+# Of those that directories accept: who writes from right to left, unless a script is named.
+_RIGHT_TO_LEFT = "ar arc ckb dv fa he ks lrc mzn nqo pnb prs ps rhg sd syr ug ur yi"
+_RIGHT_TO_LEFT_SCRIPTS = "adlm arab hebr nkoo rohg samr syrc thaa"
+
+
+def is_right_to_left(language: str) -> bool:
+    """Whether a language is written from right to left."""
+    code, *rest = language.lower().split("-")
+    scripts = [part for part in rest if len(part) == 4]
+    if scripts:
+        return scripts[0] in _RIGHT_TO_LEFT_SCRIPTS.split()
+    return code in _RIGHT_TO_LEFT.split()

@@ -6,12 +6,10 @@ It decides what markup may stand in a feed or on a page; where the notes end up 
 import html
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urljoin
 
-import nh3
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
@@ -24,8 +22,10 @@ from podhost.formats.text import (
     plain_line,
     plain_text,
     remove_forbidden,
-    truncate_text,
 )
+
+if TYPE_CHECKING:
+    import nh3
 
 MAX_NOTES_BYTES = 128_000
 # A link reference used ten thousand times unfolds 100 KB of Markdown to 15 MB of HTML.
@@ -63,32 +63,6 @@ _ATTRIBUTE = re.compile(r"([a-z\-]+)=\"([^\"]*)\"")
 _HREF = re.compile(r"\shref=\"([^\"]*)\"")
 _BARE_URL = re.compile(r"\bhttps?://[^\s<>\"'`“”‘’«»]+", re.IGNORECASE)
 _MAIL = re.compile(r"mailto:[^\s@?]+@[^\s@?]+(?:\?\S*)?", re.IGNORECASE)
-
-_MAX_BIO_CHARS = 160
-# "With ... and ..." where names stay as they are after these words.
-_GUEST_WORDS = {
-    "ca": ("Amb", "i"),
-    "da": ("Med", "og"),
-    "de": ("Mit", "und"),
-    "en": ("With", "and"),
-    "es": ("Con", "y"),
-    "fr": ("Avec", "et"),
-    "it": ("Con", "e"),
-    "nb": ("Med", "og"),
-    "nl": ("Met", "en"),
-    "no": ("Med", "og"),
-    "pt": ("Com", "e"),
-    "sv": ("Med", "och"),
-}
-
-
-@dataclass(frozen=True)
-class NotesGuest:
-    """A guest as the top of the notes introduces them; `bio` is plain text."""
-
-    name: str
-    url: str | None = None
-    bio: str | None = None
 
 
 def render_notes(markdown: str, *, base_url: str | None = None) -> str:
@@ -132,23 +106,6 @@ def clean_html(foreign_html: str, *, base_url: str | None = None) -> str:
     return clean_text(_rewritten(_cleaner().clean(foreign_html), base_url))
 
 
-def render_guests_html(guests: Sequence[NotesGuest], *, language: str = "en") -> str:
-    """Give the paragraph that opens the notes, for apps that show two lines of them.
-
-    "With Ann Guest (harbour master of Tern Bay) and Bo Bell." with names linked; "" for nobody.
-    In a language whose words are not known here, the names alone.
-    """
-    named = [guest for guest in guests if plain_line(guest.name)]
-    introductions = [_introduction(guest) for guest in named]
-    if not introductions:
-        return ""
-    opening, conjunction = _GUEST_WORDS.get(language.partition("-")[0].lower(), ("", ","))
-    *others, last = introductions
-    joint = f" {conjunction} " if conjunction != "," else ", "
-    listed = f"{', '.join(others)}{joint}{last}" if others else last
-    return f"<p>{opening} {listed}.</p>" if opening else f"<p>{listed}.</p>"
-
-
 def notes_text(notes_html: str, *, with_links: bool = False) -> str:
     """Give the plain text of clean notes: paragraphs apart, list items with a hyphen.
 
@@ -159,6 +116,12 @@ def notes_text(notes_html: str, *, with_links: bool = False) -> str:
         writer.write(token)
     text = re.sub(r"[ \t]+\n", "\n", "".join(writer.out))
     return clean_text(re.sub(r"\n{3,}", "\n\n", text))
+
+
+def notes_line(notes_html: str) -> str:
+    """Give the plain text of clean notes on one line, with a dot between the items of lists."""
+    line = " ".join(re.sub(r"(?m)^[ \t]*- ", "· ", notes_text(notes_html)).split())
+    return line.removeprefix("· ")
 
 
 def truncate_html(notes_html: str, max_bytes: int) -> str:
@@ -280,7 +243,7 @@ class _Writer:
             if url is None:
                 continue
             before = text[position : match.start()]
-            self.out += [html.escape(before, quote=False), _link(url, address)]
+            self.out += [html.escape(before, quote=False), link(url, address)]
             position = match.start() + len(address)
         self.out.append(html.escape(text[position:], quote=False))
 
@@ -303,7 +266,7 @@ class _Writer:
         self._break()
         text = plain_line(attributes.get("alt", ""))
         url = None if any(self._links) else self._absolute(attributes.get("src", ""))
-        self.out.append(_link(url, text or url) if url else html.escape(text, quote=False))
+        self.out.append(link(url, text or url) if url else html.escape(text, quote=False))
 
     def _break(self) -> None:
         if self._needs_break and not self._is_at_line_start() and self.out[-1] != "<br>":
@@ -320,10 +283,10 @@ class _Writer:
         return bool(self.out) and not self._needs_break and bool(self.out[-1].strip())
 
     def _absolute(self, address: str) -> str | None:
-        return _absolute_link(address, self._base_url)
+        return absolute_link(address, self._base_url)
 
 
-def _absolute_link(address: str, base_url: str | None) -> str | None:
+def absolute_link(address: str, base_url: str | None) -> str | None:
     """Give the http, https or mailto address that `address` means, or None for any other."""
     if is_plain_url(address):
         return address
@@ -353,16 +316,9 @@ def _without_trailing_punctuation(address: str) -> str:
     return address[:end]
 
 
-def _link(url: str, text: str) -> str:
+def link(url: str, text: str) -> str:
+    """Give the HTML of a link to an address that `absolute_link` gave; both are escaped."""
     return f'<a href="{html.escape(url)}">{html.escape(text, quote=False)}</a>'
-
-
-def _introduction(guest: NotesGuest) -> str:
-    name = truncate_text(plain_line(guest.name), 128)
-    url = _absolute_link(guest.url, None) if guest.url else None
-    written = _link(url, name) if url else html.escape(name, quote=False)
-    bio = truncate_text(plain_line(guest.bio or ""), _MAX_BIO_CHARS).rstrip(".")
-    return f"{written} ({html.escape(bio, quote=False)})" if bio else written
 
 
 class _TextWriter:
@@ -475,7 +431,10 @@ class _Truncation:
 
 
 @lru_cache(maxsize=1)
-def _cleaner() -> nh3.Cleaner:
+def _cleaner() -> "nh3.Cleaner":
+    # Loaded here, because what is stored is clean already.
+    import nh3
+
     return nh3.Cleaner(
         tags=_KNOWN_TAGS,
         clean_content_tags=_DROPPED_WITH_CONTENT,

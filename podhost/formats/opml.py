@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lxml import etree
-
 from podhost.errors import Invalid
 from podhost.formats.feed_xml import wary_parser
 from podhost.formats.rss_import_fields import one_line
@@ -80,6 +78,9 @@ def render_opml(shows: Sequence[OpmlShow]) -> bytes:
     Pure and byte-stable, so it names no date. Raises ValueError for an address that is relative or
     otherwise of no use.
     """
+    # Loaded here, because who serves pages and feeds does without.
+    from lxml import etree
+
     opml = etree.Element("opml", version="2.0")
     head = etree.SubElement(opml, "head")
     etree.SubElement(head, "title").text = _TITLE
@@ -104,6 +105,8 @@ def render_opml(shows: Sequence[OpmlShow]) -> bytes:
 
 
 def _root(data: bytes) -> Any:
+    from lxml import etree
+
     try:
         root = etree.fromstring(data, wary_parser(encoding=None))
     except (etree.XMLSyntaxError, ValueError):

@@ -27,13 +27,18 @@ from podhost.formats.text import absolute_url, plain_line, shown, truncate_text
 
 if TYPE_CHECKING:
     from podhost.formats.chapters import Chapter
-    from podhost.formats.rss import FeedEpisode, FeedImage, FeedPerson, FeedShow
+    from podhost.formats.feed_values import (
+        FeedEpisode,
+        FeedImage,
+        FeedPerson,
+        FeedShow,
+    )
 
 _GUID_NAMESPACE = uuid.UUID("ead4c236-bf58-58c6-a2c6-a6b28d128cb6")
 _MAX_LABEL_CHARS = 128
 
 # The Podcast Taxonomy, as the namespace adopted it; both spellings are compared without case.
-_TAXONOMY = {
+TAXONOMY = {
     "creative direction": (
         "director",
         "assistant director",
@@ -110,10 +115,10 @@ _TAXONOMY = {
     "video post-production": ("editor", "assistant editor"),
 }
 
-PERSON_GROUPS: tuple[str, ...] = tuple(_TAXONOMY)
+PERSON_GROUPS: tuple[str, ...] = tuple(TAXONOMY)
 # "editor" stands in two groups; the first, writing, is the one it means without a group.
 PERSON_ROLES: Mapping[str, str] = {
-    role: group for group, roles in reversed(_TAXONOMY.items()) for role in roles
+    role: group for group, roles in reversed(TAXONOMY.items()) for role in roles
 }
 
 
@@ -144,12 +149,12 @@ def normalise_role(role: str | None, group: str | None = None) -> tuple[str, str
         if group_name not in (None, "cast"):
             raise Invalid(
                 f"A person in the group “{group_name}” needs a role:"
-                f" {', '.join(_TAXONOMY[str(group_name)])}."
+                f" {', '.join(TAXONOMY[str(group_name)])}."
             )
         return "host", "cast"
     if group_name is None:
         return role_name, PERSON_ROLES[role_name]
-    if role_name not in _TAXONOMY[group_name]:
+    if role_name not in TAXONOMY[group_name]:
         raise Invalid(
             f"The role “{role_name}” belongs to the group “{PERSON_ROLES[role_name]}”,"
             f" not to “{group_name}”."

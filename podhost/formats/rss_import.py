@@ -10,8 +10,6 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from lxml import etree
-
 from podhost.errors import Invalid
 from podhost.formats import rss_import_tags as tags
 from podhost.formats.categories import Category, parse_category
@@ -33,7 +31,7 @@ _MAIL = re.compile(r"[^\s@<>()]{1,64}@[^\s@<>()]{1,190}")
 _MAIL_AND_NAME = re.compile(r"\s*([^\s@<>()]+@[^\s@<>()]+)\s*(?:\(([^()]*)\))?\s*")
 _LOCKED = frozenset({"yes", "true", "1"})
 _UNLOCKED = frozenset({"no", "false", "0"})
-_ALL_ITEMS = etree.XPath("//*[translate(local-name(), 'ITEM', 'item') = 'item']")
+_ALL_ITEMS = "//*[translate(local-name(), 'ITEM', 'item') = 'item']"
 _NO_FEED = (
     "This is no podcast feed: it has no channel with episodes. Give the address of the RSS feed, "
     "which the old host shows in its settings."
@@ -84,7 +82,7 @@ def _repairs(feed: ReadFeed) -> Iterator[Oddity]:
 
 def _items(root: Any) -> Iterator[Any]:
     # Of RSS 1.0, and of broken feeds with two channels, they lie anywhere.
-    return iter(_ALL_ITEMS(root))
+    return iter(root.xpath(_ALL_ITEMS))
 
 
 def _episodes(

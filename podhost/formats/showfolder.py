@@ -22,6 +22,8 @@ from podhost.formats.feed_tags import (
 )
 from podhost.formats.feed_words import EPISODE_TYPES, SHOW_TYPES, EpisodeType, ShowType
 from podhost.formats.folder_fields import Keys, Reader, WrongError
+from podhost.formats.folder_newsletter import NewsletterEntry, read_newsletter
+from podhost.formats.folder_site import SiteEntry, read_site
 from podhost.formats.front_matter import decode_text, write_value
 from podhost.formats.tag_rules import LIST_MEDIUMS, MEDIUMS
 from podhost.formats.tag_values import EpisodeTags, ShowTags
@@ -32,19 +34,31 @@ __all__ = [
     "OWNER_KEYS",
     "PERSON_KEYS",
     "SHOW_KEYS",
+    "SPONSOR_KEYS",
     "EpisodeFile",
+    "LinkEntry",
     "OwnerEntry",
     "PersonEntry",
     "ShowFile",
+    "SponsorEntry",
     "dated_at",
     "decode_text",
+    "person_reader",
     "published_at",
     "read_episode",
+    "read_file",
     "read_show",
     "write_guid",
     "write_show_value",
     "write_value",
 ]
+
+
+class LinkEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A further address of somebody; without a name it is called by its host."""
+
+    url: str
+    name: str | None = None
 
 
 class PersonEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +70,7 @@ class PersonEntry(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None = None
     bio: str | None = None
     image: str | None = None
+    links: tuple[LinkEntry, ...] = ()
 
 
 class OwnerEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +79,19 @@ class OwnerEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     email: str
     name: str | None = None
+
+
+class SponsorEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """Who pays for the show, from the first to the last of these days; `logo` is a path inside
+    the show's folder."""
+
+    name: str
+    url: str | None = None
+    text: str | None = None
+    starts_on: str | None = None
+    ends_on: str | None = None
+    logo: str | None = None
+    in_notes: bool = False
 
 
 class ShowFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +121,9 @@ class ShowFile(msgspec.Struct, frozen=True, kw_only=True):
     moved_to: str | None = None
     moved_audio: bool | None = None
     people: tuple[PersonEntry, ...] = ()
+    sponsors: tuple[SponsorEntry, ...] = ()
+    site: SiteEntry | None = None
+    newsletter: NewsletterEntry | None = None
     tags: Mapping[str, Any] = {}
 
 
@@ -133,7 +164,7 @@ def read_show(text: str) -> ShowFile:
     Raises Invalid that names every mistake at once; `fields` has a sentence for each path.
     """
     values = front_matter.read_toml(text)
-    found = _read_file(values, Keys(_SHOW, frozenset({"title"}), _SHOW_HINTS))
+    found = read_file(values, Keys(_SHOW, frozenset({"title"}), _SHOW_HINTS))
     tags = {name: found.pop(name) for name in SHOW_TAGS if name in found}
     return ShowFile(**_renamed(found, "show_type"), tags=tags)
 
@@ -145,7 +176,7 @@ def read_episode(text: str) -> EpisodeFile:
     """
     block = front_matter.find_block(text)
     values = front_matter.read_block(text, block)
-    found = _read_file(values, Keys(_EPISODE, hints=_EPISODE_HINTS))
+    found = read_file(values, Keys(_EPISODE, hints=_EPISODE_HINTS))
     tags = {name: found.pop(name) for name in EPISODE_TAGS if name in found}
     body = text[block.body_start :].removeprefix("\ufeff")
     body = remove_forbidden(body.replace("\r\n", "\n"))
@@ -184,7 +215,8 @@ def write_show_value(text: str, key: str, value: str) -> str:
     return front_matter.write_toml_value(text, key, value)
 
 
-def _read_file(values: front_matter.Values, keys: Keys) -> dict[str, Any]:
+def read_file(values: front_matter.Values, keys: Keys) -> dict[str, Any]:
+    """The values of one file, typed. Raises Invalid that names every mistake with its line."""
     try:
         return fields.read_table(values.data, keys)
     except WrongError as error:
@@ -252,6 +284,14 @@ _PERSON_HINTS = {
     "picture": "write “image”.",
     "website": "write “url”.",
 }
+
+
+def _link(value: Any) -> LinkEntry:
+    keys = Keys({"url": fields.read_url, "name": fields.read_line}, frozenset({"url"}))
+    entry = {"url": value} if isinstance(value, str) else value
+    return LinkEntry(**fields.table_of(keys, "an address, or url and name")(entry))
+
+
 _PERSON: dict[str, Reader] = {
     "name": fields.read_line,
     "role": fields.read_line,
@@ -259,11 +299,22 @@ _PERSON: dict[str, Reader] = {
     "url": fields.read_url,
     "bio": fields.read_text,
     "image": fields.read_image,
+    "links": fields.list_of(_link),
+}
+_SPONSOR: dict[str, Reader] = {
+    "name": fields.read_line,
+    "url": fields.read_url,
+    "text": fields.read_text,
+    "starts_on": lambda value: _day(value),
+    "ends_on": lambda value: _day(value),
+    "logo": fields.read_path,
+    "in_notes": fields.read_truth,
 }
 _OWNER: dict[str, Reader] = {"name": fields.read_line, "email": fields.read_email}
 
 
-def _person(role: str) -> Reader:
+def person_reader(role: str) -> Reader:
+    """A reader for somebody: a name alone, or keys; `role` where none is said."""
     keys = Keys(_PERSON, frozenset({"name"}), _PERSON_HINTS)
     read_table = fields.table_of(keys, "a name, or keys like name, url and bio")
 
@@ -272,6 +323,19 @@ def _person(role: str) -> Reader:
         return PersonEntry(**{"role": role, **read_table(entry)})
 
     return read
+
+
+def _sponsor(value: Any) -> SponsorEntry:
+    keys = Keys(_SPONSOR, frozenset({"name"}), {"link": "write “url”.", "image": "write “logo”."})
+    entry = {"name": value} if isinstance(value, str) else value
+    found = fields.table_of(keys, "a name, or keys like name, url and text")(entry)
+    if found.get("ends_on", "9") < found.get("starts_on", ""):
+        raise WrongError({".ends_on": "“ends_on” lies before “starts_on”."})
+    return SponsorEntry(**found)
+
+
+def _day(value: Any) -> str:
+    return str(fields.read_moment(value).date().isoformat())
 
 
 def _owner(value: Any) -> OwnerEntry:
@@ -343,7 +407,10 @@ _SHOW: dict[str, Reader] = {
     "write_tags": fields.read_truth,
     "moved_to": fields.read_url,
     "moved_audio": fields.read_truth,
-    "people": fields.list_of(_person("host")),
+    "people": fields.list_of(person_reader("host")),
+    "sponsors": fields.list_of(_sponsor),
+    "site": read_site,
+    "newsletter": read_newsletter,
     **{name: _tag(name, read_show_tag) for name in SHOW_TAGS},
 }
 _EPISODE: dict[str, Reader] = {
@@ -364,11 +431,12 @@ _EPISODE: dict[str, Reader] = {
     "artwork": fields.read_path,
     "chapters": fields.read_path,
     "transcripts": fields.list_of(fields.read_path),
-    "guests": fields.list_of(_person("guest")),
-    "people": fields.list_of(_person("host")),
+    "guests": fields.list_of(person_reader("guest")),
+    "people": fields.list_of(person_reader("host")),
     **{name: _tag(name, read_episode_tag) for name in EPISODE_TAGS},
 }
 SHOW_KEYS = tuple(_SHOW)
 EPISODE_KEYS = tuple(_EPISODE)
 PERSON_KEYS = tuple(_PERSON)
+SPONSOR_KEYS = tuple(_SPONSOR)
 OWNER_KEYS = tuple(_OWNER)

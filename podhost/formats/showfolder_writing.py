@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from podhost.errors import Invalid
+from podhost.formats.folder_newsletter import said_of_newsletter
+from podhost.formats.folder_site import said_of_site
 from podhost.formats.front_matter import MAX_BLOCK_BYTES
 from podhost.formats.showfolder import EpisodeFile, PersonEntry, ShowFile
 from podhost.formats.text import shown
@@ -67,17 +69,31 @@ def render_show_file(show: ShowFile) -> str:
     """A show.toml that says this. Raises Invalid when it is more than the file may hold."""
     lines = [
         f"{key} = {_toml(value)}"
-        for key, value in _said(show, _SHOW_NAMES, ShowFile(title=""), always=("title",))
+        for key, value in said_values(show, _SHOW_NAMES, ShowFile(title=""), always=("title",))
     ]
     lines += [f"{key} = {_flow(value, ' = ')}" for key, value in show.tags.items()]
     if show.owner is not None:
         owner = msgspec.structs.asdict(show.owner)
         said = {key: value for key, value in owner.items() if value is not None}
         lines += ["", "[owner]", *(f"{key} = {_toml(value)}" for key, value in said.items())]
+    if show.site is not None:
+        lines += _table("site", said_of_site(show.site))
+    if show.newsletter is not None:
+        lines += _table("newsletter", said_of_newsletter(show.newsletter))
     for person in show.people:
         lines += ["", "[[people]]"]
         lines += [f"{key} = {_toml(value)}" for key, value in _person(person, "host").items()]
-    return _bounded("\n".join([*lines, ""]), "show.toml")
+        if person.links:
+            lines.append(f"links = {_flow(msgspec.to_builtins(person.links), ' = ')}")
+    for sponsor in show.sponsors:
+        said = msgspec.structs.asdict(sponsor)
+        lines += ["", "[[sponsors]]"]
+        lines += [f"{key} = {_toml(value)}" for key, value in said.items() if value]
+    return bounded("\n".join([*lines, ""]), "show.toml")
+
+
+def _table(name: str, said: Mapping[str, Any]) -> list[str]:
+    return ["", f"[{name}]", *(f"{key} = {_flow(value, ' = ')}" for key, value in said.items())]
 
 
 def render_episode_file(episode: EpisodeFile) -> str:
@@ -87,15 +103,16 @@ def render_episode_file(episode: EpisodeFile) -> str:
     matter may hold.
     """
     lines = [
-        f"{key}: {_yaml(value)}" for key, value in _said(episode, _EPISODE_NAMES, EpisodeFile())
+        f"{key}: {yaml_value(value)}"
+        for key, value in said_values(episode, _EPISODE_NAMES, EpisodeFile())
     ]
     lines += [f"{key}: {_flow(value, ': ')}" for key, value in episode.tags.items()]
     for key, people, role in (
         ("guests", episode.guests, "guest"),
         ("people", episode.people, "host"),
     ):
-        lines += _yaml_people(key, people, role)
-    block = _bounded("".join(f"{line}\n" for line in lines), shown(episode.title or ""))
+        lines += yaml_people(key, people, role)
+    block = bounded("".join(f"{line}\n" for line in lines), shown(episode.title or ""))
     notes = f"\n{episode.notes}\n" if episode.notes else ""
     return f"---\n{block}---\n{notes}"
 
@@ -116,13 +133,14 @@ def quoted(value: str) -> str:
     return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", escaped)
 
 
-def _said(
+def said_values(
     values: msgspec.Struct,
     names: Mapping[str, str],
     defaults: msgspec.Struct,
     always: Iterable[str] = (),
 ) -> Iterator[tuple[str, Any]]:
-    """The file's keys with the values that are not what a missing key means."""
+    """The file's keys with the values that are not what a missing key means; `names` has the key
+    of each field."""
     for name, key in names.items():
         value = getattr(values, name)
         if name in always or value != getattr(defaults, name):
@@ -130,7 +148,9 @@ def _said(
 
 
 def _person(person: PersonEntry, role: str) -> dict[str, str]:
+    """What is said of somebody, but for the links."""
     found = msgspec.structs.asdict(person)
+    del found["links"]
     return {
         key: value
         for key, value in found.items()
@@ -138,7 +158,8 @@ def _person(person: PersonEntry, role: str) -> dict[str, str]:
     }
 
 
-def _yaml_people(key: str, people: Sequence[PersonEntry], role: str) -> Iterator[str]:
+def yaml_people(key: str, people: Sequence[PersonEntry], role: str) -> Iterator[str]:
+    """The lines of front matter that name people."""
     if not people:
         return
     yield f"{key}:"
@@ -147,6 +168,8 @@ def _yaml_people(key: str, people: Sequence[PersonEntry], role: str) -> Iterator
         for name, value in _person(person, role).items():
             yield f"{mark}{name}: {quoted(value)}"
             mark = "    "
+        if person.links:
+            yield f"{mark}links: {_flow(msgspec.to_builtins(person.links), ': ')}"
 
 
 def _toml(value: Any) -> str:
@@ -161,7 +184,8 @@ def _toml(value: Any) -> str:
     return quoted(value)
 
 
-def _yaml(value: Any) -> str:
+def yaml_value(value: Any) -> str:
+    """A value as it stands behind its key in front matter."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
@@ -185,7 +209,8 @@ def _flow(value: Any, between: str) -> str:
     return quoted(value) if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def _bounded(block: str, name: str) -> str:
+def bounded(block: str, name: str) -> str:
+    """Front matter that is not too long to be read again. Raises Invalid."""
     if len(block.encode()) > MAX_BLOCK_BYTES:
         raise Invalid(
             f"{name}: what is said of it, without the notes, is more than the "

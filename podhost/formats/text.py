@@ -115,6 +115,12 @@ def truncate_text(text: str, max_chars: int) -> str:
     return text[: _boundary(text, max_chars - len(ELLIPSIS))].rstrip() + ELLIPSIS
 
 
+def given_file_name(given: str) -> str:
+    """The last part of what a sender calls a file, one clean line; it is never used as a path."""
+    name = clean_text(given.replace("\\", "/").rpartition("/")[2]).replace("\n", " ")
+    return truncate_text(name, 255)
+
+
 def truncate_utf8(text: str, max_bytes: int) -> str:
     """Give `text`, or its beginning and an ellipsis, in at most `max_bytes` bytes of UTF-8.
 

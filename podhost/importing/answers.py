@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import Text, cast, select
 from sqlalchemy.orm import Session
 
 from podhost.formats.text import shown
 from podhost.importing import rows
 from podhost.importing.comparison import NOT_BROUGHT, Difference
+from podhost.importing.documents import source_name
 from podhost.importing.plans import without_secrets
 from podhost.models import Episode, Import, ImportEpisode, Show
 
@@ -25,6 +26,13 @@ class ImportInput(msgspec.Struct, kw_only=True):
     """What to move in: the address of a show's feed; `mine` for one that is locked and yours."""
 
     source: str
+    mine: bool = False
+
+
+class UploadInput(msgspec.Struct, kw_only=True):
+    """The same in a form, where the file `feed` may stand in the place of the address."""
+
+    source: str = ""
     mine: bool = False
 
 
@@ -93,7 +101,7 @@ def import_summary(session: Session, row: Import) -> ImportSummary:
     counts = rows.counts_of(session, row.id)
     return ImportSummary(
         id=row.id,
-        source=without_secrets(row.source),
+        source=source_name(session, row.source),
         state=row.state,
         error=row.error,
         show=show.slug if show is not None else None,
@@ -118,23 +126,37 @@ def import_list(session: Session) -> ImportList:
     return ImportList(imports=[import_summary(session, row) for row in rows.list_imports(session)])
 
 
-def import_answer_of(session: Session, row: Import) -> ImportAnswer:
-    """Everything about an import."""
+def import_answer_of(session: Session, row: Import, *, with_episodes: bool = True) -> ImportAnswer:
+    """Everything about an import; its list of episodes only if somebody wants it."""
     summary = import_summary(session, row)
     return ImportAnswer(
         **{name: getattr(summary, name) for name in summary.__struct_fields__},
         feed_url=without_secrets(row.feed_url) if row.feed_url else None,
         feed_sha256=row.feed_sha256,
         notes=list(row.notes),
-        episode_list=list(_episodes(session, row)),
+        episode_list=list(import_episodes(session, row)) if with_episodes else [],
         differences=None
         if row.differences is None
         else msgspec.convert(row.differences, list[Difference]),
     )
 
 
-def _episodes(session: Session, row: Import) -> Iterator[ImportEpisodeAnswer]:
+def import_episodes(
+    session: Session,
+    row: Import,
+    *,
+    state: str | None = None,
+    with_notes: bool = False,
+    limit: int | None = None,
+) -> Iterator[ImportEpisodeAnswer]:
+    """The episodes of the old feed in its order: those in a state, those with notes, or all; so
+    many at most."""
     title = ImportEpisode.imported["title"].as_string().label("title")
+    conditions = [ImportEpisode.import_id == row.id]
+    if state is not None:
+        conditions.append(ImportEpisode.state == state)
+    if with_notes:
+        conditions.append(cast(ImportEpisode.notes, Text) != "[]")
     found = session.execute(
         select(
             ImportEpisode.guid,
@@ -149,8 +171,9 @@ def _episodes(session: Session, row: Import) -> Iterator[ImportEpisodeAnswer]:
             ImportEpisode.notes,
         )
         .outerjoin(Episode, Episode.id == ImportEpisode.episode_id)
-        .where(ImportEpisode.import_id == row.id)
+        .where(*conditions)
         .order_by(ImportEpisode.position)
+        .limit(limit)
     )
     for entry in found:
         yield ImportEpisodeAnswer(**entry._mapping)

@@ -19,8 +19,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from podhost.artwork import file_sha256
-from podhost.audio import PreparedAudio, prepare_audio
-from podhost.chapters import set_chapters
+from podhost.audio.revisions import PreparedAudio, prepare_audio
+from podhost.chapters.rows import set_chapters
 from podhost.episodes import (
     EpisodeInput,
     create_episode,
@@ -28,7 +28,7 @@ from podhost.episodes import (
     set_episode_artwork,
 )
 from podhost.errors import Conflict, Forbidden, Invalid, PodhostError, Unavailable
-from podhost.file_fetching import (
+from podhost.fetching.files import (
     SLOWEST,
     BusyServer,
     Pace,
@@ -53,10 +53,10 @@ from podhost.importing.files import (
 )
 from podhost.importing.mapping import episode_input
 from podhost.instance import Instance
-from podhost.intake import Intake
 from podhost.jobs import TryLater
 from podhost.models import Artwork, Episode, ImportEpisode, Show
 from podhost.transcripts import PreparedTranscript, set_transcripts
+from podhost.uploads.intake import Intake
 
 if TYPE_CHECKING:
     from podhost.fetching import Fetcher

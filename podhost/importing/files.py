@@ -17,16 +17,16 @@ from sqlalchemy.orm import Session
 
 from podhost.artwork import PreparedArtwork, add_artwork, find_picture
 from podhost.errors import Invalid, PodhostError, Unavailable
-from podhost.file_fetching import is_web_page
+from podhost.fetching.files import is_web_page
 from podhost.formats.chapter_formats import parse_chapters
 from podhost.formats.chapters import FILE_LIMIT_BYTES, Chapter
 from podhost.formats.imported import ImportedEpisode
 from podhost.formats.text import shown
 from podhost.instance import Instance
-from podhost.intake import Intake
 from podhost.models import Artwork, ImportPicture
 from podhost.people import CreditInput
 from podhost.transcripts import PreparedTranscript
+from podhost.uploads.intake import Intake
 
 if TYPE_CHECKING:
     from podhost.fetching import Fetcher

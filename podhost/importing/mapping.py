@@ -18,7 +18,8 @@ from podhost.fields import web_url
 from podhost.formats import imported_tags
 from podhost.formats.feed_tags import lies_inside, read_episode_tag, read_show_tag
 from podhost.formats.imported import ImportedEpisode, ImportedPerson, ImportedShow
-from podhost.formats.markdown import MAX_NOTES_BYTES, NotesGuest, render_guests_html, truncate_html
+from podhost.formats.introductions import NotesGuest, render_guests_html
+from podhost.formats.markdown import MAX_NOTES_BYTES, truncate_html
 from podhost.formats.podcast_namespace import normalise_role
 from podhost.formats.tag_rules import LIST_MEDIUMS, MEDIUMS
 from podhost.formats.text import shown

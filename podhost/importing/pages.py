@@ -12,10 +12,11 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 from podhost.errors import Invalid, PodhostError, Unavailable
 from podhost.fetching import Fetched, Fetcher, Hop, asked_pause
 from podhost.formats.feed_words import MAX_FEED_BYTES
-from podhost.formats.text import shown
+from podhost.formats.text import remove_forbidden, shown
 
 ACCEPT = "application/rss+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1"
 _TRIES = 4
+_LONGEST_ADDRESS = 4096
 # What a server may ask us to wait while somebody looks at the screen.
 _LONGEST_WAIT_SECONDS = 20.0
 _ODD_SCHEMES = re.compile(r"(?:feed|itpc|pcast|podcast):(?://)?(?=\S)", re.IGNORECASE)
@@ -82,6 +83,16 @@ def candidate_addresses(address: str) -> list[str]:
     if "://" in address:
         return [whole]
     return [whole, urlunsplit(parts._replace(fragment="", scheme="http"))]
+
+
+def feed_address(written: str) -> str:
+    """The address of a feed as somebody typed it. Raises Invalid for what can be none: no file of
+    this machine is read for who is not at it."""
+    address = written.strip()
+    if not address or len(address) > _LONGEST_ADDRESS or remove_forbidden(address) != address:
+        raise Invalid("It must be the address of the show's RSS feed.")
+    candidate_addresses(address)
+    return address
 
 
 def fetched_page(

@@ -94,6 +94,18 @@ def create_import(session: Session, source: "Source", *, is_mine: bool, now: dat
     return row
 
 
+def begin_import(session: Session, source: "Source", *, is_mine: bool, now: datetime) -> Import:
+    """Have a worker read the source, and bring what is new there; the import.
+
+    One that is under way goes on as it is.
+    """
+    row = create_import(session, source, is_mine=is_mine, now=now)
+    if row.state not in (RUNNING, COMPARING):
+        row.state, row.error = READING, None
+        enqueue(session, IMPORT_SHOW, row.id, now=now, run_at=now)
+    return row
+
+
 def get_import(session: Session, import_id: str, *, lock: bool = False) -> Import:
     """The import with this id. With `lock`, its show is locked first. Raises NotFound."""
     row = session.get(Import, import_id)

@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session, defer, joinedload
 
 from podhost.episodes import EpisodeInput, change_episode
 from podhost.episodes import changed_fields as changed_episode_fields
+from podhost.episodes.publishing import publish_together
 from podhost.errors import Forbidden, Invalid, PodhostError
-from podhost.feeds import render_show
+from podhost.feeds.hubs import site_of
+from podhost.feeds.rendering import render_show
 from podhost.formats.feed_xml import read_feed
 from podhost.formats.imported import ImportedEpisode, ImportedShow
 from podhost.formats.rss_import import read_show
 from podhost.formats.text import shown
-from podhost.hubs import site_of
 from podhost.importing import rows
 from podhost.importing.comparison import (
     NOT_BROUGHT,
@@ -31,6 +32,7 @@ from podhost.importing.comparison import (
     compare_show,
     missing_episode,
 )
+from podhost.importing.documents import import_source
 from podhost.importing.files import OldHost, add_pictures, fetch_faces, fetch_picture, place_faces
 from podhost.importing.mapping import episode_input, is_blocked, show_input
 from podhost.importing.pages import UnchangedFeed
@@ -40,15 +42,12 @@ from podhost.importing.plans import (
     ImportPlan,
     MovedHere,
     Source,
-    address_source,
     known_read,
     plan_import,
 )
 from podhost.instance import Instance
-from podhost.intake import Intake
 from podhost.jobs import TryLater, enqueue
 from podhost.models import Artwork, Episode, Import, ImportEpisode, Show
-from podhost.publishing import publish_together
 from podhost.shows import (
     ShowInput,
     change_show,
@@ -58,6 +57,7 @@ from podhost.shows import (
     is_public,
     set_show_artwork,
 )
+from podhost.uploads.intake import Intake
 
 if TYPE_CHECKING:
     from podhost.fetching import Fetcher
@@ -81,7 +81,9 @@ def import_show(instance: Instance, import_id: str, fetcher: "Fetcher") -> None:
         return
     if row.state == rows.READING:
         try:
-            read_source(instance, row.id, address_source(row.source), fetcher)
+            with instance.database.read() as session:
+                source = import_source(session, row.source)
+            read_source(instance, row.id, source, fetcher)
         except PodhostError as error:
             _note_unread(instance, row.id, error.message)
     elif row.state == rows.RUNNING:

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from podhost.errors import Conflict, NotFound, Unavailable
+from podhost.storage.multiparts import Multiparts
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 CHUNK_BYTES = 1024 * 1024
@@ -97,6 +98,26 @@ class Writer(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+
+class BucketCors(Protocol):
+    """What browsers may do with a bucket (CORS); whatever fails raises Unavailable."""
+
+    def may_put(self, origin: str) -> bool:
+        """Whether pages of this origin may PUT, as a browser would find out."""
+        ...
+
+    def shows_etag(self, origin: str) -> bool:
+        """Whether they may read the ETag of an answer."""
+        ...
+
+    def rules(self) -> list[dict[str, Any]]:
+        """The rules that the bucket has, in the words of S3."""
+        ...
+
+    def set_rules(self, rules: list[dict[str, Any]]) -> None:
+        """Give the bucket these rules in the place of all that it has."""
+        ...
 
 
 class Storage(Protocol):
@@ -263,6 +284,25 @@ class Storage(Protocol):
             while chunk := reader.read(CHUNK_BYTES):
                 digest.update(chunk)
         return digest.hexdigest()
+
+    def link_to(self, key: str, path: Path) -> bool:
+        """Give the object a second name outside of the keys, to be read and moved; False where
+        that cannot be: then download it. Raises NotFound."""
+        check_key(key)
+        return False
+
+    def multiparts(self) -> Multiparts:
+        """What it does with objects that arrive in parts over days."""
+        ...
+
+    def browser_origin(self) -> str | None:
+        """Where browsers send parts to, such as https://s3.example.org; None: they send them to
+        us."""
+        return None
+
+    def cors(self) -> BucketCors | None:
+        """What browsers may do with it; None where they never come."""
+        return None
 
     def temporary_folder(self) -> Path | None:
         """Where a file must lie so that put_file(move=True) copies nothing; None if nowhere."""

@@ -32,6 +32,8 @@ from podhost.storage.contract import (
     sync_folder,
     taken,
 )
+from podhost.storage.folder_multiparts import FolderMultiparts
+from podhost.storage.multiparts import Multiparts
 
 # A hard link cannot cross file systems, nor be made to a file of another account; a copy can.
 _NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK)
@@ -160,6 +162,24 @@ class LocalStorage(Storage):
             while chunk := source.read(1024 * 1024):
                 target.write(chunk)
             target.commit()
+
+    def link_to(self, key: str, path: Path) -> bool:
+        """A hard link, on the same file system."""
+        source = self._path(key)
+        with disk_errors(self.root):
+            try:
+                os.link(source, path)
+            except FileNotFoundError:
+                self._check_root()
+                raise missing(key) from None
+            except OSError as error:
+                if error.errno in _NO_LINK:
+                    return False
+                raise
+        return True
+
+    def multiparts(self) -> Multiparts:
+        return FolderMultiparts(self)
 
     def temporary_folder(self) -> Path | None:
         """`tmp/` under the root, made if need be; sweep_temporary takes what gets old in it."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from podhost.errors import NotFound, Unavailable
@@ -30,6 +30,7 @@ from podhost.storage.contract import (
     missing,
     taken,
 )
+from podhost.storage.multiparts import UPLOADS, Multiparts
 from podhost.storage.s3_answers import (
     NO_OBJECT,
     NO_RANGE,
@@ -45,10 +46,8 @@ from podhost.storage.s3_clients import (
     STORED_SECONDS,
     S3Clients,
 )
-
-if TYPE_CHECKING:
-    pass
-
+from podhost.storage.s3_cors import S3Cors
+from podhost.storage.s3_multiparts import NO_UPLOAD, S3Multiparts
 
 PART_BYTES = 16 * 1024 * 1024  # S3 takes 10,000 parts: 160 GB
 
@@ -229,14 +228,29 @@ class S3Storage(Storage):
             if self.size(target_key) != head["ContentLength"]:
                 raise Unavailable(f"{self._place()} copied {source_key} incompletely.")
 
+    def multiparts(self) -> Multiparts:
+        return S3Multiparts(self.bucket, self.prefix, self._clients, self._guard)
+
+    def cors(self) -> S3Cors:
+        return S3Cors(self.bucket, self.prefix, self._clients, self._guard)
+
+    def browser_origin(self) -> str | None:
+        parts = urlsplit(self.url_for("x", expires_seconds=60) or "")
+        return f"{parts.scheme}://{parts.netloc}"
+
     def sweep_temporary(self, older_than_seconds: float) -> int:
-        """Abort multipart uploads under our prefix of which nothing has arrived since then."""
+        """Abort multipart uploads under our prefix of which nothing has arrived since then.
+
+        Those that may take days are left to their owner.
+        """
         oldest = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
         removed = 0
         for page in self._pages("list_multipart_uploads", self.prefix):
             for upload in page.get("Uploads", ()):
                 key, upload_id = upload["Key"], upload["UploadId"]
                 if upload["Initiated"] >= oldest or not key.startswith(self.prefix):
+                    continue
+                if key.startswith(self.prefix + UPLOADS):
                     continue
                 # Over a slow line, a large file takes longer than that.
                 if self._last_part_at(key, upload_id, upload["Initiated"]) < oldest:
@@ -277,7 +291,7 @@ class S3Storage(Storage):
             try:
                 client.abort_multipart_upload(Bucket=self.bucket, Key=full_key, UploadId=upload_id)
             except client.exceptions.ClientError as error:
-                if code_of(error) not in {"NoSuchUpload", "404"}:
+                if code_of(error) not in NO_UPLOAD:
                     raise
 
     def _last_part_at(self, full_key: str, upload_id: str, began_at: datetime) -> datetime:

@@ -7,15 +7,21 @@ was stored is taken back.
 import re
 from datetime import datetime
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from podhost.answers import EpisodeAnswer, EpisodeList, episode_answer, listed_answer
-from podhost.audio import PreparedAudio, refuse_known_audio
-from podhost.chapter_pictures import shown_chapters
-from podhost.chapters import chapter_warnings, notes_warnings, set_chapters
-from podhost.episode_pages import list_page
+from podhost.audio.replacing import give_audio
+from podhost.audio.revisions import PreparedAudio, refuse_known_audio
+from podhost.audio.shifting import ShiftedTranscripts, Timed, shift_episode, shift_transcripts
+from podhost.audio.tagging import request_tags
+from podhost.audio.waveforms import request_waveform
+from podhost.chapters.pictures import shown_chapters
+from podhost.chapters.rows import chapter_warnings, notes_warnings, set_chapters
+from podhost.editing.local_times import local_moment
+from podhost.editing.versions import entity_tag, require_version
 from podhost.episodes import (
     STATUSES,
     EpisodeInput,
@@ -24,12 +30,12 @@ from podhost.episodes import (
     create_episode,
     episode_problems,
     find_episode_by_guid,
-    replace_audio,
     set_episode_artwork,
     touch_episode,
 )
+from podhost.episodes.listing import list_page
+from podhost.episodes.publishing import delete_episode, publish_episode, withdraw_episode
 from podhost.errors import Conflict, Invalid, NotFound
-from podhost.fields import moment
 from podhost.formats.chapter_formats import parse_chapters
 from podhost.formats.chapters import (
     JSON_MIME_TYPE,
@@ -38,15 +44,28 @@ from podhost.formats.chapters import (
 )
 from podhost.formats.text import clean_text
 from podhost.formats.time_shifts import Cut, Cuts, read_cuts
-from podhost.intake import Intake, delete_quietly
 from podhost.models import Episode, Show
-from podhost.publishing import delete_episode, publish_episode, withdraw_episode
-from podhost.shifting import ShiftedTranscripts, Timed, shift_episode, shift_transcripts
-from podhost.tagging import add_copy, prepare_copy, request_tags
 from podhost.transcripts import PreparedTranscript, set_transcripts
-from podhost.web.api_shows import artwork_row, next_page, page, prepared_artwork, required_file
+from podhost.transcripts.editing import replace_transcript
+from podhost.uploads.intake import Intake, delete_quietly
+from podhost.uploads.limits import Limits, require_room
+from podhost.web.api_shows import (
+    artwork_row,
+    given_crop,
+    next_page,
+    page,
+    prepared_artwork,
+    required_file,
+)
 from podhost.web.calls import Call, answer, json_answer, named
+from podhost.web.openapi import Query
 
+REPLACES = Query(
+    "replaces",
+    "The ETag of the transcript as it was read: only that one is replaced, and 409 is answered "
+    "when somebody else has changed it since.",
+    {"type": "string"},
+)
 _OFFSET = re.compile(r"-?[0-9]{1,12}", re.ASCII)
 
 
@@ -78,9 +97,11 @@ class NewAudio(Shift, kw_only=True):
 
 
 class NewTranscript(Struct, kw_only=True):
-    """The language of the transcript, where its name does not say it."""
+    """The language of the transcript, where its name does not say it. `replaces` is the ETag of
+    the one that is to give way, where an episode has several, or several people edit it."""
 
     language: str | UnsetType | None = UNSET
+    replaces: str | UnsetType | None = UNSET
 
 
 class Publication(Struct, kw_only=True):
@@ -120,7 +141,8 @@ def post_episode(call: Call) -> Response:
     with call.instance.database.read() as session:
         show = call.show(session)
         _refuse_taken_guid(session, show, given)
-    publish, at = _publish(given, show)
+        _require_room(call, session, show)
+    publish, at = _publish(call, given, show)
     _require_audio(call, given, publish=publish)
     files = call.form.files if call.form is not None else {}
     with Intake(call.instance.database, call.instance.storage) as intake:
@@ -129,7 +151,7 @@ def post_episode(call: Call) -> Response:
         if "transcript" in files:
             transcripts = _prepared_transcripts(call, intake, given.transcript_language)
         picture = prepared_artwork(call, intake, files["artwork"]) if "artwork" in files else None
-        with call.instance.database.write() as session:
+        with call.write() as session:
             now = call.now()
             show = call.show(session, lock=True)
             episode = create_episode(session, show, given, prepared, now=now)
@@ -141,6 +163,7 @@ def post_episode(call: Call) -> Response:
                 set_transcripts(session, episode, transcripts, now=now)
             if publish and not episode_problems(episode):
                 publish_episode(session, episode, now=now, at=at)
+            request_waveform(session, episode, now=now)
             created = _answer(call, episode)
         # A picture in the tags that is stored already, or that the host's own took the place of.
         intake.take_back()
@@ -153,18 +176,19 @@ def post_episode(call: Call) -> Response:
 def patch_episode(call: Call) -> Response:
     """Change what is given; everything else stays. The guid never changes."""
     given = call.given(EpisodeInput, told=EpisodeAnswer)
-    with call.instance.database.write() as session:
+    with call.write() as session:
         episode = call.episode(session, lock=True)
+        require_version(episode, call.if_match)
         change_episode(session, episode, given, now=call.now())
         if given.chapters is not UNSET or given.notes is not UNSET:
             call.warnings += _chapter_warnings(episode, given)
         changed = _answer(call, episode)
-    return json_answer(changed)
+    return answer(msgspec.json.encode(changed), headers={"ETag": entity_tag(changed.version)})
 
 
 def remove_episode(call: Call) -> Response:
     """Delete the episode; its guid stays used."""
-    with call.instance.database.write() as session:
+    with call.write() as session:
         delete_episode(session, call.episode(session, lock=True), now=call.now())
     return Response(status_code=204)
 
@@ -172,9 +196,9 @@ def remove_episode(call: Call) -> Response:
 def post_publish(call: Call) -> Response:
     """Publish the episode, now or at the time that is given."""
     given = call.given(Publication)
-    with call.instance.database.write() as session:
+    with call.write() as session:
         episode = call.episode(session, lock=True)
-        at = _time(given.at, episode.show, "at") if given.at else None
+        at = _local_time(call, given.at, episode.show, "at") if given.at else None
         publish_episode(session, episode, now=call.now(), at=at)
         changed = _answer(call, episode)
     return json_answer(changed)
@@ -182,7 +206,7 @@ def post_publish(call: Call) -> Response:
 
 def post_write_tags(call: Call) -> Response:
     """Have tags written into the audio, by the worker; the enclosure gets a new URL then."""
-    with call.instance.database.write() as session:
+    with call.write() as session:
         episode = call.episode(session, lock=True)
         request_tags(session, episode, now=call.now())
         requested = _answer(call, episode)
@@ -191,7 +215,7 @@ def post_write_tags(call: Call) -> Response:
 
 def post_withdraw(call: Call) -> Response:
     """Take the episode out of the feed; a scheduled one becomes a draft again."""
-    with call.instance.database.write() as session:
+    with call.write() as session:
         episode = call.episode(session, lock=True)
         withdraw_episode(session, episode, now=call.now())
         changed = _answer(call, episode)
@@ -205,38 +229,29 @@ def put_audio(call: Call) -> Response:
     if not given.audio_key:
         received = required_file(call, "audio")
         with call.instance.database.read() as session:
-            refuse_known_audio(call.episode(session), received.sha256)
+            episode = call.episode(session)
+            refuse_known_audio(episode, received.sha256)
+            _require_room(call, session, episode.show)
     with Intake(call.instance.database, call.instance.storage) as intake:
         prepared = _prepared_audio(call, intake, given.audio_key)
         assert prepared is not None, "there is a file or a key"
-        shifted = _shifted(call, intake, cuts, prepared.probe.duration_ms) if cuts else None
-        cut_off: list[str] = []
 
-        def replace(session: Session) -> Episode:
-            nonlocal cut_off
-            now = call.now()
-            episode = call.episode(session, lock=True)
-            refuse_known_audio(episode, prepared.sha256)
-            before = None if prepared.chapters else Timed.of(episode)
-            cut_off = replace_audio(session, episode, prepared, now=now)
-            if shifted is not None:
-                cut_off = shift_episode(session, episode, before, shifted, cuts, now=now)
-            return episode
+        def told(_: Session, episode: Episode, cut_off: list[str]) -> EpisodeAnswer:
+            call.warnings += cut_off
+            return _answer(call, episode)
 
-        copy = prepare_copy(
+        changed = give_audio(
             call.instance.database,
             call.instance.storage,
             intake,
-            replace,
-            show_id=call.show_id or "",
+            prepared,
+            cuts,
+            find=call.episode,
+            then=told,
+            actor=call.actor,
             base_url=call.instance.base_url,
+            now=call.now,
         )
-        with call.instance.database.write() as session:
-            episode = replace(session)
-            if copy is not None:
-                add_copy(session, episode, copy, base_url=call.instance.base_url, now=call.now())
-            call.warnings += cut_off
-            changed = _answer(call, episode)
         intake.take_back()
     _forget_incoming(call, given.audio_key)
     return json_answer(changed)
@@ -254,7 +269,7 @@ def post_shift(call: Call) -> Response:
         raise Conflict("The episode has no audio yet, so nothing can move in it.")
     with Intake(call.instance.database, call.instance.storage) as intake:
         shifted = _shifted(call, intake, cuts, audio.duration_ms)
-        with call.instance.database.write() as session:
+        with call.write() as session:
             episode = call.episode(session, lock=True)
             if episode.audio is None or episode.audio.id != audio.id:
                 raise Conflict("The audio was replaced at the same moment. Try it again.")
@@ -266,10 +281,11 @@ def post_shift(call: Call) -> Response:
 
 def put_episode_artwork(call: Call) -> Response:
     """Give the episode artwork of its own."""
+    crop = given_crop(call)
     received = required_file(call, "artwork")
     with Intake(call.instance.database, call.instance.storage) as intake:
-        picture = prepared_artwork(call, intake, received)
-        with call.instance.database.write() as session:
+        picture = prepared_artwork(call, intake, received, crop)
+        with call.write() as session:
             episode = call.episode(session, lock=True)
             artwork = artwork_row(call, session, picture)
             set_episode_artwork(session, episode, artwork, now=call.now())
@@ -279,7 +295,7 @@ def put_episode_artwork(call: Call) -> Response:
 
 def remove_episode_artwork(call: Call) -> Response:
     """Take the episode's own artwork away; the show's serves again."""
-    with call.instance.database.write() as session:
+    with call.write() as session:
         episode = call.episode(session, lock=True)
         set_episode_artwork(session, episode, None, now=call.now())
     return Response(status_code=204)
@@ -302,7 +318,7 @@ def put_chapters(call: Call) -> Response:
     if not call.body.strip():
         raise Invalid("The body is empty; it must be JSON chapters or lines of times and titles.")
     parsed = parse_chapters(call.body, "chapters.json" if "json" in call.mime_type else "")
-    with call.instance.database.write() as session:
+    with call.write() as session:
         now = call.now()
         episode = call.episode(session, lock=True)
         duration_ms = episode.audio.duration_ms if episode.audio is not None else None
@@ -318,6 +334,7 @@ def put_transcript(call: Call) -> Response:
     """Replace the transcript: WebVTT, SRT, JSON, HTML or plain text."""
     given = call.given(NewTranscript, files=("transcript",))
     language = given.language or call.query.get("language")
+    replaces = _replaced(call, given.replaces)
     received = required_file(call, "transcript")
     with call.instance.database.read() as session:
         episode = call.episode(session)
@@ -325,16 +342,19 @@ def put_transcript(call: Call) -> Response:
             return json_answer(_answer(call, episode))
     with Intake(call.instance.database, call.instance.storage) as intake:
         prepared = _prepared_transcripts(call, intake, language)
-        with call.instance.database.write() as session:
+        with call.write() as session:
             episode = call.episode(session, lock=True)
-            set_transcripts(session, episode, prepared, now=call.now())
+            if replaces is not None:
+                replace_transcript(session, episode, prepared, replaces=replaces, now=call.now())
+            else:
+                set_transcripts(session, episode, prepared, now=call.now())
             changed = _answer(call, episode)
     return json_answer(changed)
 
 
 def remove_transcript(call: Call) -> Response:
     """Take the transcript away."""
-    with call.instance.database.write() as session:
+    with call.write() as session:
         episode = call.episode(session, lock=True)
         if episode.transcripts:
             set_transcripts(session, episode, [], now=call.now())
@@ -361,15 +381,24 @@ def _refuse_taken_guid(session: Session, show: Show, given: EpisodeInput) -> Non
         raise Conflict(f"{sentence} Nothing was stored.", {"guid": sentence})
 
 
-def _publish(given: NewEpisode, show: Show) -> tuple[bool, datetime | None]:
+def _require_room(call: Call, session: Session, show: Show) -> None:
+    """Raises Forbidden when the audio that came with the call is more than the show may store."""
+    received = call.form.files.get("audio") if call.form is not None else None
+    if received is not None:
+        require_room(session, show, received.size_bytes, Limits.of(call.instance.settings))
+
+
+def _publish(call: Call, given: NewEpisode, show: Show) -> tuple[bool, datetime | None]:
     """Whether to publish, and when, if not now."""
     if isinstance(given.publish, str) and given.publish.strip():
-        return True, _time(given.publish, show, "publish")
+        return True, _local_time(call, given.publish, show, "publish")
     return given.publish is True, None
 
 
-def _time(value: str, show: Show, name: str) -> datetime:
-    return named(name, lambda: moment(value, show.time_zone))
+def _local_time(call: Call, value: str, show: Show, name: str) -> datetime:
+    at, sentence = named(name, lambda: local_moment(value, show.time_zone))
+    call.warnings += [sentence] if sentence else []
+    return at
 
 
 def _require_audio(call: Call, given: NewEpisode, *, publish: bool) -> None:
@@ -442,6 +471,13 @@ def _has_transcript(episode: Episode, sha256: str, language: str | UnsetType | N
         transcript.source_sha256 == sha256 and language in (UNSET, None, transcript.language)
         for transcript in episode.transcripts
     )
+
+
+def _replaced(call: Call, given: str | UnsetType | None) -> str | None:
+    """The transcript that is meant to be replaced, by the ETag with which it was read."""
+    # A bare file has no fields.
+    tag = given or call.query.get("replaces")
+    return tag.removeprefix("W/").strip('"') if tag else None
 
 
 def _forget_incoming(call: Call, key: str | UnsetType | None) -> None:

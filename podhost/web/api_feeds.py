@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from podhost.errors import Conflict
-from podhost.further_feeds import (
+from podhost.feeds.further import (
     FeedAnswer,
     FeedList,
     GivenFeed,
@@ -25,7 +25,7 @@ def get_feeds(call: Call, session: Session) -> Response:
 def post_feed(call: Call) -> Response:
     """A new further feed; a private one gets a name that nobody guesses, if it has none."""
     given = call.given(GivenFeed, told=FeedAnswer)
-    with call.instance.database.write() as session:
+    with call.write() as session:
         show = call.show(session, lock=True)
         known = {feed.name for feed in feed_answers(session, show, "")}
         name = put_feed(session, show, given, now=call.now())
@@ -49,7 +49,7 @@ def put_one_feed(call: Call) -> Response:
     if given.name not in ("", name):
         sentence = "A feed keeps its name, because apps know its address; make another one."
         raise Conflict(sentence, {"name": sentence})
-    with call.instance.database.write() as session:
+    with call.write() as session:
         show = call.show(session, lock=True)
         name = put_feed(session, show, given.named(name), now=call.now())
         changed = _answer(call, session, name)
@@ -58,7 +58,7 @@ def put_one_feed(call: Call) -> Response:
 
 def remove_one_feed(call: Call) -> Response:
     """Take the further feed away; its address answers 410."""
-    with call.instance.database.write() as session:
+    with call.write() as session:
         show = call.show(session, lock=True)
         remove_feed(session, show, call.parameters["feed"], now=call.now())
     return Response(status_code=204)

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from podhost.answers import LiveList
 from podhost.formats.tag_values import LiveItem, LiveItemInput
-from podhost.live import (
+from podhost.shows.live import (
     change_live_item,
     delete_live_item,
     get_live_item,
@@ -30,7 +30,7 @@ def get_one_live_item(call: Call, session: Session) -> LiveItem:
 def put_one_live_item(call: Call) -> Response:
     """The stream is what is given, and nothing else."""
     given, guid = call.given(LiveItemInput, told=LiveItem), call.parameters["live"]
-    with call.instance.database.write() as session:
+    with call.write() as session:
         show = call.show(session, lock=True)
         is_new = put_live_item(session, show, guid, given, now=call.now())
         kept, slug = get_live_item(show, guid), show.slug
@@ -43,7 +43,7 @@ def put_one_live_item(call: Call) -> Response:
 def patch_live_item(call: Call) -> Response:
     """Change what is given; everything else stays."""
     given, guid = call.given(LiveItemInput, told=LiveItem), call.parameters["live"]
-    with call.instance.database.write() as session:
+    with call.write() as session:
         show = call.show(session, lock=True)
         change_live_item(session, show, guid, given, now=call.now())
         kept = get_live_item(show, guid)
@@ -52,7 +52,7 @@ def patch_live_item(call: Call) -> Response:
 
 def remove_live_item(call: Call) -> Response:
     """Take the stream out of the feed."""
-    with call.instance.database.write() as session:
+    with call.write() as session:
         show = call.show(session, lock=True)
         delete_live_item(session, show, call.parameters["live"], now=call.now())
     return Response(status_code=204)

@@ -6,7 +6,7 @@ log says so, in the same session that checks the token.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,14 +21,19 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
+from podhost.accounts.roles import Actor, Permission, act, require, require_operator
+from podhost.answers import EpisodeAnswer
 from podhost.changes import last_change
-from podhost.episode_pages import is_unchanged
+from podhost.editing.versions import entity_tag
 from podhost.episodes import get_episode
+from podhost.episodes.listing import is_unchanged
 from podhost.errors import Invalid, NotFound
+from podhost.formats.feed_words import MAX_FEED_BYTES
+from podhost.history.audit import PASSING, Act, acting
 from podhost.instance import Instance
 from podhost.models import Episode, Show
 from podhost.shows import get_show
-from podhost.web.auth import READ, WRITE, require_token, require_token_in
+from podhost.web.auth import client_address, require_actor
 from podhost.web.inputs import (
     read_json,
     read_struct,
@@ -38,13 +43,16 @@ from podhost.web.inputs import (
     with_outside_names,
 )
 from podhost.web.openapi import JSON, FormBody, Operation
+from podhost.web.spoken import page_words, spoken
 from podhost.web.uploading import MB, Accepted, Form, media_type, receive_bytes, receive_form
 
 S = TypeVar("S", bound=msgspec.Struct)
 T = TypeVar("T")
 
 ARTWORK_LIMIT_BYTES = 20 * MB
+PICTURE_LIMIT_BYTES = 10 * MB
 TRANSCRIPT_LIMIT_BYTES = 10 * MB
+READERS_LIMIT_BYTES = 20 * MB
 # Each file that is being prepared keeps a child process busy.
 PREPARED_AT_ONCE = 4
 # While the database is locked, who writes waits, and takes no thread from those who read.
@@ -58,6 +66,11 @@ _preparing: RunVar[CapacityLimiter] = RunVar("podhost_preparing")
 _writing: RunVar[CapacityLimiter] = RunVar("podhost_writing")
 
 
+_NOBODY = Actor("", "")
+# Of the parts of a path, those that the audit trail has a place for, and those it must not know.
+_OWN_OR_SECRET = frozenset({"show", "episode", "secret"})
+
+
 @dataclass(slots=True)
 class Call:
     """One request as handlers see it. `body` is the bytes of a body that is no form."""
@@ -66,6 +79,12 @@ class Call:
     parameters: Mapping[str, str]
     query: QueryParams
     mime_type: str
+    # The header If-Match: the version that is to be changed and no other.
+    if_match: str | None = None
+    # For answers that depend on its headers: parts of files.
+    request: Request | None = None
+    # Who calls; known before any handler is, but for those of public calls.
+    actor: Actor = _NOBODY
     body: bytes = b""
     form: Form | None = None
     warnings: list[str] = field(default_factory=list)
@@ -75,6 +94,19 @@ class Call:
     def now(self) -> datetime:
         """The current time, aware, UTC."""
         return self.instance.now()
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A database session that changes, in which the caller acts, if it is known who that is."""
+        with self.instance.database.write() as session:
+            if self.actor is not _NOBODY:
+                act(session, self.actor)
+            yield session
+
+    @property
+    def address(self) -> str:
+        """Where the call comes from."""
+        return client_address(self.request) if self.request is not None else ""
 
     def show(self, session: Session, *, lock: bool = False) -> Show:
         """The show that the path names. Raises NotFound or Gone."""
@@ -110,35 +142,59 @@ class Call:
 
 
 async def perform(operation: Operation, request: Request) -> Response:
-    """Answer one request. Raises PodhostError."""
+    """Answer one request, a page in its own language. Raises PodhostError."""
+    response = await _perform(operation, request)
+    return spoken(response, page_words(request, request.app.state.instance))
+
+
+async def _perform(operation: Operation, request: Request) -> Response:
     call = Call(
         request.app.state.instance,
         _parameters(request),
         request.query_params,
         media_type(request),
+        request.headers.get("if-match"),
+        request,
     )
     if operation.method == "GET":
         return await to_thread.run_sync(_read, operation, request, call)
     # Before the body: nobody sends 500 MB to be told that the token is wrong.
-    await to_thread.run_sync(_admit, request, call)
+    doing = Act(
+        operation.handler.__name__,
+        address=client_address(request),
+        repeats=operation.method == "PATCH",
+        is_noted=operation.handler.__name__ in PASSING,
+    )
+    await to_thread.run_sync(_admit, operation, request, call, doing)
     form = operation.form
     if form is not None and not (operation.json is not None and _is_json(call.mime_type)):
         accepted = _accepted(form, call.instance)
         async with receive_form(request, call.instance.storage, accepted) as call.form:
-            return await _run(operation, call)
+            return await _run(operation, call, doing)
     if operation.json is not None or operation.text_types:
         call.body = await receive_bytes(request)
         _check_type(operation, call)
-    return await _run(operation, call)
+    return await _run(operation, call, doing)
 
 
-async def _run(operation: Operation, call: Call) -> Response:
-    work = partial(operation.handler, call)
+async def _run(operation: Operation, call: Call, doing: Act) -> Response:
+    work = partial(_do, operation, call, doing)
     if operation.form is None:
         limiter = _limiter(_writing, WRITTEN_AT_ONCE)
     else:
         limiter = _limiter(_preparing, PREPARED_AT_ONCE)
     return await to_thread.run_sync(work, limiter=limiter)
+
+
+def _do(operation: Operation, call: Call, doing: Act) -> Response:
+    """Whatever changes something stands in the audit trail, in the transaction that does it."""
+    with acting(doing):
+        response: Response = operation.handler(call)
+        if not doing.is_noted:
+            # It changed no row, or nothing at all.
+            with call.write():
+                pass
+    return response
 
 
 def _limiter(found: RunVar[CapacityLimiter], at_once: int) -> CapacityLimiter:
@@ -158,14 +214,34 @@ def _parameters(request: Request) -> dict[str, str]:
     return request.path_params
 
 
-def _admit(request: Request, call: Call) -> None:
-    """Check the token, and that what the path names is there."""
-    require_token(request, WRITE)
+def _admit(operation: Operation, request: Request, call: Call, doing: Act) -> None:
+    """Check who calls and what they may, and that what the path names is there."""
+    others = [value for name, value in call.parameters.items() if name not in _OWN_OR_SECRET]
     with call.instance.database.read() as session:
+        _require(session, operation, request, call)
         if "episode" in call.parameters:
-            call.episode(session)
-        elif "show" in call.parameters:
-            call.show(session)
+            episode = call.episode(session)
+            doing.episode_id, others = episode.id, [episode.title, *others]
+    doing.show_id, doing.subject = call.show_id, ", ".join(others)
+
+
+def _require(session: Session, operation: Operation, request: Request, call: Call) -> None:
+    """Raises Unauthorized, Forbidden, or NotFound for a show that is not the caller's."""
+    if operation.is_public:
+        # Whoever is signed in, or sends a token, is nobody here: other sites make browsers call.
+        return
+    call.actor = require_actor(session, request, instance=call.instance)
+    if operation.needs is Permission.OPERATE:
+        require_operator(call.actor)
+    elif "show" in call.parameters and not _has_all_rights(call.actor):
+        require(session, call.actor, call.show(session), operation.needs)
+    elif "show" in call.parameters and operation.method != "GET":
+        call.show(session)
+
+
+def _has_all_rights(actor: Actor) -> bool:
+    """Whether no show has to be looked up to know that the actor may do this with it."""
+    return actor.is_operator and actor.show_id is None
 
 
 def _is_json(mime_type: str) -> bool:
@@ -184,7 +260,10 @@ def _accepted(form: FormBody, instance: Instance) -> Accepted:
     limits = {
         "audio": instance.settings.max_upload_mb * MB,
         "artwork": ARTWORK_LIMIT_BYTES,
+        "picture": PICTURE_LIMIT_BYTES,
         "transcript": TRANSCRIPT_LIMIT_BYTES,
+        "feed": MAX_FEED_BYTES,
+        "readers": READERS_LIMIT_BYTES,
     }
     texts = text_names(form.texts) if form.texts is not None else frozenset()
     return Accepted({name: limits[name] for name in form.files}, texts, form.raw)
@@ -217,6 +296,11 @@ def json_answer(
     return answer(msgspec.json.encode(value), status, headers=headers)
 
 
+def json_list_answer(values: Sequence[msgspec.Struct]) -> Response:
+    """Several structs as the JSON answer."""
+    return answer(msgspec.json.encode(values))
+
+
 def answer(
     body: bytes, status: int = 200, *, mime_type: str = JSON, headers: dict[str, str] | None = None
 ) -> Response:
@@ -234,6 +318,8 @@ class RememberedAnswer(NamedTuple):
     seq: int
     show_id: str | None
     body: bytes
+    # Its version as an ETag, where it has one.
+    etag: str | None = None
 
     def is_right(self, session: Session, seq: int) -> bool:
         """Whether it still is, now that the newest change is `seq`."""
@@ -284,22 +370,26 @@ def _cost_bytes(answer: RememberedAnswer) -> int:
 def _read(operation: Operation, request: Request, call: Call) -> Response:
     instance = call.instance
     with instance.database.read() as session:
-        require_token_in(session, request, READ, instance=instance)
-        if operation.answer is None or not operation.is_remembered:
-            found: Response = operation.handler(call, session)
-            return found
+        _require(session, operation, request, call)
+        # What somebody is shown of a list depends on their roles, whose changes are no news to
+        # listeners and are not recorded.
+        is_for_all = operation.needs is not Permission.SIGNED_IN or _has_all_rights(call.actor)
+        if operation.answer is None or not operation.is_remembered or not is_for_all:
+            found = operation.handler(call, session)
+            return found if isinstance(found, Response) else json_answer(found)
         remembered = _remembered(request)
         key = f"{request.url.path}?{request.url.query}"
         seq = last_change(session)
         known = remembered.find(key)
         if known is None or not known.is_right(session, seq):
             make: Callable[..., msgspec.Struct] = operation.handler
-            body = msgspec.json.encode(make(call, session))
-            known = RememberedAnswer(seq, call.show_id, body)
+            made = make(call, session)
+            etag = entity_tag(made.version) if isinstance(made, EpisodeAnswer) else None
+            known = RememberedAnswer(seq, call.show_id, msgspec.json.encode(made), etag)
             remembered.keep(key, known)
         elif known.seq != seq:
             remembered.keep(key, known._replace(seq=seq))
-    return answer(known.body)
+    return answer(known.body, headers={"ETag": known.etag} if known.etag else None)
 
 
 def _remembered(request: Request) -> Remembered:

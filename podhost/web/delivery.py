@@ -1,4 +1,5 @@
-"""What podcast apps fetch: feeds, audio, artwork, chapters, transcripts; all other paths go on.
+"""What podcast apps fetch: feeds, audio, artwork, chapters, transcripts; all other paths go on,
+except to pages that are in memory.
 
 It stands in front of the router. What is in memory is decided by immediate.py; here is what has
 to wait: reads of the database, of cold files, of the store, and bodies that are sent piece by
@@ -13,15 +14,15 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from podhost.audio_sources import OpenFiles, SignedUrls, Stream, Unreadable
 from podhost.catalogue import Catalogue
-from podhost.catalogue_entries import AudioTarget
+from podhost.catalogue.audio_sources import OpenFiles, SignedUrls, Stream, Unreadable
+from podhost.catalogue.entries import AudioTarget
+from podhost.catalogue.loading import Loading
+from podhost.catalogue.ready_answers import Answer
 from podhost.downloads import RequestSpool
 from podhost.errors import Unavailable
-from podhost.feed_formats import names_feed, split_path
+from podhost.feeds.formats import names_feed, split_path
 from podhost.instance import Instance
-from podhost.loading import Loading
-from podhost.ready_answers import Answer
 from podhost.web.immediate import (
     FIRST_PIECE_BYTES,
     Immediate,
@@ -66,10 +67,16 @@ _COMPLAINT_SECONDS = 10.0
 
 
 class Delivery:
-    """The ASGI application in front of `app`."""
+    """The ASGI application in front of `app`. `count(surface, status, sent_bytes)` is told of
+    answers that neither the spool nor the application notes."""
 
     def __init__(
-        self, app: "ASGIApp", instance: Instance, catalogue: Catalogue, spool: RequestSpool
+        self,
+        app: "ASGIApp",
+        instance: Instance,
+        catalogue: Catalogue,
+        spool: RequestSpool,
+        count: Callable[[str, int, int], None],
     ) -> None:
         self._app = app
         self._catalogue = catalogue
@@ -81,7 +88,7 @@ class Delivery:
         # Of its own, so that a slow store takes no thread from anything else.
         self._store = Loading("store", 32)
         self._signed_urls = SignedUrls(instance.storage, self._store)
-        self._now = Immediate(instance, catalogue, spool, self._files, self._signed_urls)
+        self._now = Immediate(instance, catalogue, spool, self._files, self._signed_urls, count)
         self.answer_now = self._now.answer
         self._streams = 0
         self._complained_at = -_COMPLAINT_SECONDS
@@ -97,6 +104,16 @@ class Delivery:
         path = scope.get("path", "")
         if scope["type"] == "http" and (path in self._catalogue.feeds or is_ours(path)):
             await self._serve(scope, receive, send)
+        elif scope["type"] == "http" and self._catalogue.pages:
+            await self._serve_page(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _serve_page(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        request = AsgiRequest(scope, receive, send)
+        answer = self.answer_now(request)
+        if answer is not None:
+            await request.answer(answer)
         else:
             await self._app(scope, receive, send)
 

@@ -1,21 +1,24 @@
-"""Decides what podcast apps are answered, as far as that needs nothing but memory; sends nothing.
+"""Decides what apps and readers are answered, as far as that needs but memory; it sends nothing.
 
 Nothing here waits. Where a database, a disk or a store must be asked first, the decision is None,
 and delivery.py fetches what is missing.
 """
 
+from collections.abc import Callable
 from urllib.parse import quote
 
-from podhost.audio_sources import OpenFiles, SignedUrls
 from podhost.catalogue import Catalogue
-from podhost.catalogue_entries import (
+from podhost.catalogue.audio_sources import OpenFiles, SignedUrls
+from podhost.catalogue.entries import (
     OPML_PATH,
     AudioTarget,
     EpisodeAudio,
     Feed,
     SideFile,
 )
-from podhost.catalogue_rows import KnownShow
+from podhost.catalogue.pages import SitePage
+from podhost.catalogue.ready_answers import Answer, HeaderBlock, Headers
+from podhost.catalogue.rows import KnownShow
 from podhost.downloads import (
     Record,
     RequestSpool,
@@ -24,9 +27,8 @@ from podhost.downloads import (
     range_text,
     user_agent_text,
 )
-from podhost.feed_formats import JSON, FeedFormat, names_feed, split_path
+from podhost.feeds.formats import JSON, FeedFormat, names_feed, split_path
 from podhost.instance import Instance
-from podhost.ready_answers import Answer, HeaderBlock, Headers
 from podhost.web.responses import (
     GONE,
     NO_SUCH_METHOD,
@@ -36,7 +38,9 @@ from podhost.web.responses import (
     Decision,
     Request,
     accepts_gzip,
+    best_coding,
     decide,
+    etag_matches,
     plain_answer,
     redirect_answer,
 )
@@ -61,8 +65,11 @@ class Immediate:
         spool: RequestSpool,
         files: OpenFiles,
         signed_urls: SignedUrls,
+        count: Callable[[str, int, int], None],
     ) -> None:
         self._instance = instance
+        self._pages = catalogue.pages
+        self._count = count
         self._catalogue = catalogue
         self._feeds = catalogue.feeds
         self._record = spool.record
@@ -76,7 +83,7 @@ class Immediate:
         path = request.path
         feed = self._feeds.get(path)
         if feed is None and not is_ours(path):
-            return None
+            return self._page(request)
         if request.method not in _READING:
             return PREFLIGHT if request.method == "OPTIONS" else NO_SUCH_METHOD
         if feed is not None:
@@ -95,7 +102,7 @@ class Immediate:
         headers = request.headers
         # Browsers alone say that an answer will be looked at (Fetch Metadata, W3C).
         if headers.get(b"sec-fetch-dest") == b"document" and feed.format is not JSON:
-            answer = self._page(request)
+            answer = self._show_page(request)
             self.note_feed(request, feed.show_id, answer)
             return answer
         is_gzip = b"accept-encoding" in headers and accepts_gzip(headers[b"accept-encoding"])
@@ -115,7 +122,7 @@ class Immediate:
         self.note_feed(request, feed.show_id, answer)
         return answer
 
-    def _page(self, request: Request) -> Answer:
+    def _show_page(self, request: Request) -> Answer:
         """A person has opened the feed, to whom XML says nothing: on to the show's page."""
         slug = request.path.split("/")[1]
         return plain_answer(
@@ -294,6 +301,22 @@ class Immediate:
             )
         )
 
+    # Pages
+
+    def _page(self, request: Request) -> Answer | None:
+        """A page of a site. None: it must be rendered, or there is none."""
+        if request.method not in _READING:
+            return None
+        host = request.headers.get(b"host", b"")
+        page = self._pages.get(self._catalogue.page_key(request.path, host))
+        if page is None or not page.is_for(request.query, request.started_ms):
+            return None
+        page.was_used = True
+        answer = page_answer(request, page)
+        sent_bytes = len(answer.body) if request.method == "GET" else 0
+        self._count("site", answer.status, sent_bytes)
+        return answer
+
     # Artwork, chapters, transcripts
 
     def _side_file(self, request: Request) -> Answer | None:
@@ -357,6 +380,18 @@ def side_answer(request: Request, side: SideFile) -> Answer:
     is_with_body = decision.status in (200, 206)
     body = side.body[decision.start : decision.end] if is_with_body else b""
     return Answer(decision.status, side.block, more, body)
+
+
+def page_answer(request: Request, page: SitePage) -> Answer:
+    """A page in the coding that is wanted, or that it is as it was."""
+    coding = best_coding(request.headers.get(b"accept-encoding", b""))
+    coding = coding if coding in page.etags else ""
+    whole, known = page.whole[coding], request.headers.get(b"if-none-match")
+    # Of a refusal, or of something that was done, nobody has a copy (RFC 9110 13.2.1).
+    is_fresh = whole.status == 200 and request.method in _READING
+    if known is not None and is_fresh and etag_matches(known, page.etags[coding]):
+        return page.unchanged[coding]
+    return whole
 
 
 def length_and_range(decision: Decision, size_bytes: int) -> Headers:

@@ -6,6 +6,9 @@ from typing import Any
 
 import msgspec
 
+from podhost.accounts.roles import Permission
+
+PREFIX = "/api/v1"
 JSON = "application/json"
 FORM = "multipart/form-data"
 _REFERENCE = "#/components/schemas/{name}"
@@ -19,6 +22,7 @@ COMMON_ERRORS = {
     "431": "The header of the request is larger than is taken here.",
     "503": "The database or the storage does not answer, or too many ask at once.",
 }
+_UNUSABLE = "Something that was given cannot be used; `fields` says what."
 _RETRY_AFTER = {
     "Retry-After": {
         "description": "In how many seconds to try again.",
@@ -33,11 +37,26 @@ _LOCATION = {
         "schema": {"type": "string", "format": "uri"},
     }
 }
+_ETAG = {
+    "ETag": {
+        "description": "The version of the episode, which rises with every change.",
+        "required": True,
+        "schema": {"type": "string"},
+    }
+}
+_IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag that was read; if the episode is another by now, nothing changes.",
+    "schema": {"type": "string"},
+}
 _DESCRIPTION = """Publish podcasts from programs.
 
-Every call but this one needs a token: `Authorization: Bearer TOKEN`. `podhost token create` makes
-one. Errors come in one shape; `fields` names each wrong input. Fields that are not known are
-ignored and named in `warnings`. Times are ISO 8601; one without a zone is in the show's own."""
+Every call but this one and those of mailed links needs a token: `Authorization: Bearer TOKEN`.
+`podhost token create` makes one. Errors come in one shape; `fields` names each wrong input. Fields
+that are not known are ignored and named in `warnings`. Times are ISO 8601; one without a zone is in
+the show's own."""
 
 
 class ErrorDetails(msgspec.Struct):
@@ -84,7 +103,10 @@ class Operation:
     A writing handler takes the call and gives the response. One for GET takes the session too;
     it gives the response, or where the answer `is_remembered` (which depends on nothing but the
     address and the rows whose changes are recorded) its struct. One that `may_create` answers 201
-    where it made what was not there (RFC 9110 9.3.4).
+    where it made what was not there (RFC 9110 9.3.4). One that `is_versioned` tells the version in
+    an ETag, and a changing one may be told by If-Match to change that version only. `needs` is what
+    the caller must be allowed; unsaid, it follows from the path and the method. One that
+    `is_public` knows no caller: nobody is looked for, whatever token or cookie came.
     """
 
     method: str
@@ -92,7 +114,11 @@ class Operation:
     handler: Callable[..., Any]
     summary: str
     answer: type[msgspec.Struct] | None = None
+    # In the place of `answer`: it is a list of these.
+    answer_list: type[msgspec.Struct] | None = None
     answer_type: str = JSON
+    # Where it depends on the query.
+    other_types: Sequence[str] = ()
     status: int = 200
     query: Sequence[Query] = ()
     json: type[msgspec.Struct] | None = None
@@ -102,6 +128,19 @@ class Operation:
     is_public: bool = False
     is_remembered: bool = False
     may_create: bool = False
+    is_versioned: bool = False
+    needs: Permission = Permission.ANYONE
+    # What clients call it; unsaid, as its handler, which may serve several paths.
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if self.needs is Permission.ANYONE and not self.is_public:
+            object.__setattr__(self, "needs", self._usual_need())
+
+    def _usual_need(self) -> Permission:
+        if "{show}" not in self.path:
+            return Permission.OPERATE
+        return Permission.VIEW if self.method == "GET" else Permission.EDIT
 
 
 def render_openapi(operations: Sequence[Operation], *, version: str, base_url: str) -> bytes:
@@ -134,7 +173,7 @@ def render_openapi(operations: Sequence[Operation], *, version: str, base_url: s
 def _schemas(operations: Sequence[Operation]) -> dict[str, Any]:
     kinds: dict[type[msgspec.Struct], None] = {ErrorAnswer: None}
     for operation in operations:
-        for kind in (operation.answer, operation.json):
+        for kind in (operation.answer, operation.answer_list, operation.json):
             if kind is not None:
                 kinds[kind] = None
     _, schemas = msgspec.json.schema_components(tuple(kinds), ref_template=_REFERENCE)
@@ -143,11 +182,13 @@ def _schemas(operations: Sequence[Operation]) -> dict[str, Any]:
 
 def _operation(operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
-        "operationId": operation.handler.__name__.strip("_"),
+        "operationId": operation.name or operation.handler.__name__.strip("_"),
         "summary": operation.summary,
         "parameters": [*_path_parameters(operation.path), *map(_query_parameter, operation.query)],
         "responses": _responses(operation),
     }
+    if operation.is_versioned and operation.method != "GET":
+        described["parameters"].append(_IF_MATCH)
     if operation.is_public:
         described["security"] = []
     content = _body(operation)
@@ -164,6 +205,28 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
         "live": "The live stream's guid.",
         "import": "The import's id.",
         "feed": "The name of the further feed.",
+        "export": "The archive's id.",
+        "upload": "The upload's id.",
+        "part": "The number of the part, from 1 to 10000.",
+        "change": "The id of the change in the history.",
+        "deleted": "The id of the episode, or the slug of the show, that was deleted.",
+        "batch": "The batch that the answer of the call for several episodes named.",
+        "directory": "The directory's id, as the list has it.",
+        "link": "The private link's id.",
+        "proposal": "The proposal's id.",
+        "person": "The person's id.",
+        "article": "The article's slug or id.",
+        "page": "The page's slug or id.",
+        "sponsor": "The sponsor's id.",
+        "subscriber": "The reader's id.",
+        "issue": "The mailing's id.",
+        "edition": "The slug of a sister show.",
+        "member": "The id of the member's account.",
+        "invitation": "The invitation's id.",
+        "secret": "The last part of the link.",
+        "account": "The account's id.",
+        "token": "The token's id.",
+        "session": "The id of the sign-in.",
     }
     return [
         {
@@ -235,8 +298,18 @@ def _responses(operation: Operation) -> dict[str, Any]:
     success: dict[str, Any] = {"description": operation.summary}
     if operation.answer is not None:
         success["content"] = {operation.answer_type: {"schema": _reference(operation.answer)}}
+    elif operation.answer_list is not None:
+        schema = {"type": "array", "items": _reference(operation.answer_list)}
+        success["content"] = {operation.answer_type: {"schema": schema}}
     elif operation.status != 204:
         success["content"] = {operation.answer_type: {"schema": {"type": "object"}}}
+    if operation.is_versioned:
+        success["headers"] = _ETAG
+    if operation.other_types:
+        success["content"] = {
+            kind: {"schema": {"type": "object" if "json" in kind else "string"}}
+            for kind in (operation.answer_type, *operation.other_types)
+        }
     responses = {str(operation.status): success}
     if operation.status == 201 or operation.may_create:
         responses["201"] = success | {"headers": _LOCATION}
@@ -258,21 +331,43 @@ def _error(meaning: str, headers: Mapping[str, Any] | None = None) -> dict[str, 
 
 def _errors(operation: Operation) -> dict[str, str]:
     if operation.is_public:
-        return {}
+        return _public_errors(operation)
     errors = {
         "401": "There is no token, or it is not good (any more).",
-        "422": "Something that was given cannot be used; `fields` says what.",
+        "403": "The token may only read, or the account's role does not allow this.",
+        "422": _UNUSABLE,
     }
-    if "{" in operation.path:
-        errors["404"] = "There is no such show, episode, live stream or import."
-        errors["410"] = "The show or the episode was deleted."
-    if operation.method != "GET":
-        errors["403"] = "The token may only read."
+    # Some calls name a show in their body.
+    if "{" in operation.path or operation.needs is Permission.SIGNED_IN:
+        errors["404"] = "There is no such show, episode, live stream, import or upload."
+        errors["410"] = "The show or the episode was deleted, or the upload removed."
+    if operation.method != "GET" or "{upload}" in operation.path:
         errors["409"] = "What is stored already forbids it."
+        if operation.is_versioned:
+            errors["412"] = "It is no longer the version that If-Match names."
+    return errors | _body_errors(operation)
+
+
+def _public_errors(operation: Operation) -> dict[str, str]:
+    errors = {}
+    if "{secret}" in operation.path:
+        errors["404"] = "There is no such link."
+        errors["410"] = "The link was used or taken back, or is too old."
+        if operation.method != "GET":
+            errors["403"] = "The account of the link is closed."
+            errors["409"] = "What is stored already forbids it."
     if _body(operation):
-        errors["413"] = "What was sent is larger than this instance takes."
-        errors["415"] = "The body came compressed."
-    return errors
+        errors["422"] = _UNUSABLE
+    return errors | _body_errors(operation)
+
+
+def _body_errors(operation: Operation) -> dict[str, str]:
+    if not _body(operation):
+        return {}
+    return {
+        "413": "What was sent is larger than this instance takes.",
+        "415": "The body came compressed.",
+    }
 
 
 def _reference(kind: type[msgspec.Struct]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from podhost.db import require_usable_schema
-from podhost.errors import Conflict, Forbidden, PodhostError, Unauthorized, Unavailable
+from podhost.errors import Conflict, Forbidden, NotFound, PodhostError, Unauthorized, Unavailable
 from podhost.instance import Instance
 from podhost.jobs import count_by_status, latest_seconds
 from podhost.models import Episode, Show
@@ -28,14 +28,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("podhost.requests")
 
-PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+# Asked by proxies before they get a certificate for a domain, and by podhost itself.
+DOMAIN_PATH = "/-/domain"
+PATHS = frozenset({"/healthz", "/readyz", "/metrics", DOMAIN_PATH})
 CHECK_SECONDS = 2.0
 KEPT_SECONDS = 1.0
 _FORWARDING_HEADERS = frozenset({"forwarded", "x-real-ip", "via", "cf-connecting-ip"})
 
 
 def routes(instance: Instance, traffic: Traffic) -> list[Route]:
-    """The three addresses for one serving process."""
+    """The addresses for one serving process."""
     readiness = Readiness(instance)
 
     async def readyz(_: Request) -> Response:
@@ -47,12 +49,27 @@ def routes(instance: Instance, traffic: Traffic) -> list[Route]:
         text, media_type = await run_in_threadpool(_metrics, instance, traffic)
         return Response(text, media_type=media_type, headers={"Cache-Control": "no-store"})
 
-    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
+    return [
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", metrics),
+        Route(DOMAIN_PATH, domain),
+    ]
 
 
 async def healthz(_: Request) -> Response:
     """200 while the event loop turns; asks nobody, so that an outage elsewhere restarts nothing."""
     return _text("ok")
+
+
+async def domain(request: Request) -> Response:
+    """Whether `?domain=` is one that a show has or had: 200 with its name, or 404; from memory."""
+    asked = request.query_params.get("domain", "").lower().removesuffix(".")
+    catalogue, name = request.app.state.catalogue, asked.encode("utf-8")
+    is_known = catalogue.find_domain(name) is not None or catalogue.find_left_domain(name)
+    if not is_known or ":" in asked:
+        raise NotFound("No show here has this domain.")
+    return _text(asked)
 
 
 def _text(body: str) -> Response:
@@ -275,6 +292,7 @@ _SUMS = {
     "spool_dropped": "Request records lost because the disk could not take them.",
     "spool_failed_writes": "Failed writes to the request spool.",
     "api_refused_by_limit": "API calls answered 429 because of an address's or token's limit.",
+    "refused_searches": "Searches of shows' sites answered 429 because of an address's limit.",
     "failed_logins": "Wrong tokens and passwords.",
     "refused_logins": "Tokens not looked at, after too many wrong ones from the address.",
     "requests_late": "Requests whose header did not arrive whole in time (408).",
@@ -304,7 +322,7 @@ def _count_rows(instance: Instance) -> _Counted:
         Episode.status == "published", Episode.deleted_at.is_(None)
     )
     # Loaded when somebody asks: it brings with it all that renders feeds.
-    from podhost.hubs import count_failing, list_hubs
+    from podhost.feeds.hubs import count_failing, list_hubs
 
     hubs = list_hubs(instance.settings, instance.base_url)
     with instance.database.read() as session:

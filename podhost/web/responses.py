@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from podhost.catalogue_entries import ALLOW_ANY_ORIGIN, EXPOSE_AUDIO
-from podhost.ready_answers import Answer, HeaderBlock
+from podhost.catalogue.entries import ALLOW_ANY_ORIGIN, EXPOSE_AUDIO
+from podhost.catalogue.ready_answers import Answer, HeaderBlock
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -270,12 +270,27 @@ def _seconds(found: Mapping[str, bytes]) -> int | None:
 @lru_cache(maxsize=512)
 def accepts_gzip(header: bytes) -> bool:
     """Whether Accept-Encoding allows gzip (RFC 9110 12.5.3)."""
+    return _accepts(header, (b"gzip", b"x-gzip"))
+
+
+@lru_cache(maxsize=512)
+def best_coding(header: bytes) -> str:
+    """The smallest coding that Accept-Encoding allows: "br" (RFC 7932), "gzip", or "" for none.
+
+    Whatever is not named is not wanted: a * stands there for gzip, which everybody knows.
+    """
+    if b"br" in header.lower() and _accepts(header.replace(b"*", b""), (b"br",)):
+        return "br"
+    return "gzip" if accepts_gzip(header) else ""
+
+
+def _accepts(header: bytes, names: Collection[bytes]) -> bool:
     anything = False
     for member in header.lower().split(b",")[:32]:
         coding, _, parameters = member.partition(b";")
         quality = parameters.replace(b" ", b"").replace(b"\t", b"")
         is_wanted = re.fullmatch(rb"q=0(\.0*)?", quality) is None
-        if coding.strip() in (b"gzip", b"x-gzip"):
+        if coding.strip() in names:
             return is_wanted
         if coding.strip() == b"*":
             anything = is_wanted
@@ -317,6 +332,7 @@ _STATUS = {
     "not_found": 404,
     "gone": 410,
     "conflict": 409,
+    "outdated": 412,
     "too_late": 408,
     "too_large": 413,
     "unsupported": 415,
@@ -413,9 +429,12 @@ class Request:
     `headers` are those of read_headers(); `ip` is empty where nobody knows it.
     """
 
-    __slots__ = ("headers", "ip", "method", "path", "started_ms")
+    __slots__ = ("headers", "ip", "method", "path", "query", "started_ms")
 
-    def __init__(self, method: str, path: str, headers: dict[bytes, bytes], ip: str) -> None:
+    def __init__(
+        self, method: str, path: str, headers: dict[bytes, bytes], ip: str, query: bytes = b""
+    ) -> None:
+        self.query = query
         self.started_ms = int(time.time() * 1000)
         self.method = method
         self.path = path
@@ -431,7 +450,8 @@ class AsgiRequest(Request):
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = scope["client"]
         headers = read_headers(scope["headers"])
-        super().__init__(scope["method"], scope["path"], headers, client[0] if client else "")
+        ip = client[0] if client else ""
+        super().__init__(scope["method"], scope["path"], headers, ip, scope["query_string"])
         self.receive = receive
         self.send = send
 

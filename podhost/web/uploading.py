@@ -20,9 +20,9 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
-from podhost.audio import received_file
+from podhost.audio.revisions import received_file
 from podhost.errors import Invalid, TooLarge, TooLate, Unsupported
-from podhost.formats.text import clean_text, truncate_text
+from podhost.formats.text import given_file_name
 from podhost.storage import Storage
 from podhost.storage.contract import disk_errors
 
@@ -68,6 +68,8 @@ class Accepted:
     files: Mapping[str, int]
     texts: frozenset[str] = frozenset()
     raw: str | None = None
+    # Whether text fields of any name are taken.
+    all_texts: bool = False
 
     @property
     def limit_bytes(self) -> int:
@@ -375,7 +377,7 @@ class _FormReader:
         encoding = self._headers.get(b"content-transfer-encoding", b"binary").lower()
         if encoding not in (b"binary", b"8bit", b"7bit"):
             raise Invalid(f"{name}: Send files as they are, without a Content-Transfer-Encoding.")
-        if name not in self._accepted.files and name not in self._accepted.texts:
+        if name not in self._accepted.files and not self._takes_text(name):
             self._form.unknown.append(name)
             return
         if name in self._seen:
@@ -383,15 +385,19 @@ class _FormReader:
         self._seen.add(name)
         self._sink = self._sink_for(name, options.get(b"filename"))
 
+    def _takes_text(self, name: str) -> bool:
+        is_named = name in self._accepted.texts
+        return is_named or (self._accepted.all_texts and name not in self._accepted.files)
+
     def _sink_for(self, name: str, file_name: bytes | None) -> _FileSink | _TextSink:
         mime_type = self._headers.get(b"content-type", b"").decode("latin-1")
-        if name in self._accepted.texts:
+        if self._takes_text(name):
             # Also when it is sent as a file: notes may well be one.
             return _TextSink(name, TEXT_LIMIT_BYTES - self._text_bytes)
         if file_name is None and mime_type.partition(";")[0].strip().lower() in ("", "text/plain"):
             sentence = f"It must be a file; with curl, write -F {name}=@FILE with the @."
             raise Invalid(f"{name}: {sentence}", {name: sentence})
-        called = _file_name((file_name or b"").decode("utf-8", "replace"))
+        called = given_file_name((file_name or b"").decode("utf-8", "replace"))
         return _FileSink(name, called, mime_type, self._accepted, self._new_path())
 
     def _write(self, data: bytes, start: int, end: int) -> None:
@@ -434,9 +440,3 @@ class _RawReader:
     def close(self) -> None:
         if self._sink is not None:
             self._sink.close()
-
-
-def _file_name(given: str) -> str:
-    """The last part of what the sender called the file; it is never used as a path."""
-    name = clean_text(given.replace("\\", "/").rpartition("/")[2]).replace("\n", " ")
-    return truncate_text(name, 255)

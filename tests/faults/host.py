@@ -13,11 +13,12 @@ from typing import Any
 
 import httpx
 
-from podhost.accounts import create_account, create_token
+from podhost.accounts.accounts import create_account, create_token
 from podhost.app import create_app
 from podhost.checks import check_instance
 from podhost.config import read_settings
 from podhost.db import Database
+from podhost.errors import Unavailable
 from podhost.instance import Instance
 from podhost.storage import LocalStorage, S3Storage, Storage
 from podhost.worker import run_worker
@@ -76,8 +77,14 @@ class Host:
         return {episode["guid"] for episode in found.json()["episodes"]}
 
     def stored(self) -> set[str]:
-        """What lies in the storage, but for pictures."""
-        return {stat.key for stat in self.instance.storage.list("audio/")}
+        """The audio that lies in the storage; after an outage, as soon as it is asked again."""
+        return set(wait_for(self._find_stored, lambda keys: keys is not None) or ())
+
+    def _find_stored(self) -> set[str] | None:
+        try:
+            return {stat.key for stat in self.instance.storage.list("audio/")}
+        except Unavailable:
+            return None
 
     def assert_listeners_notice_nothing(self) -> None:
         """What is in memory or in a readable store goes on."""
@@ -126,7 +133,11 @@ def open_host(
     assert episode.audio is not None
     with database.write() as session:
         account, _ = create_account(
-            session, "alice@example.org", password="long enough", now=instance.now()
+            session,
+            "alice@example.org",
+            password="long enough",
+            is_operator=True,
+            now=instance.now(),
         )
         _, token = create_token(session, account, name="test", now=instance.now())
     stop = threading.Event()

@@ -26,6 +26,7 @@ import mutagen.id3
 from sqlalchemy import select
 
 from podhost import commands, jobs, sweep, worker
+from podhost.audio.waveforms import waveform_key
 from podhost.checks import check_instance
 from podhost.config import read_settings
 from podhost.formats.showfolder import read_episode
@@ -356,13 +357,15 @@ class Storm:
             instance.storage.sweep_temporary(0)
             with instance.database.read() as session:
                 known = set(session.scalars(select(Audio.storage_key)))
+                # Those that the worker has come to.
+                drawings = {waveform_key(audio) for audio in session.scalars(select(Audio))}
                 known |= set(session.scalars(select(Transcript.storage_key)))
                 pictures = set(session.scalars(select(Artwork.id)))
             stored = {stat.key for stat in instance.storage.list()}
             art = {key for key in stored if key.startswith("artwork/")}
             assert {key.split("/")[1] for key in art} <= pictures
             copies = {key for key in stored if key.startswith("public/")}
-            assert stored - art - copies == known | {sweep.OWNER_KEY, sweep.NEWEST_KEY}
+            assert stored - art - copies - drawings == known | {sweep.OWNER_KEY, sweep.NEWEST_KEY}
             if isinstance(instance.storage, LocalStorage):
                 assert not [*(instance.storage.root / "tmp").iterdir()]
             problems, _ = check_instance(instance, progress=lambda done, total: None)

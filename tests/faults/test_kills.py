@@ -11,16 +11,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 
 from podhost.config import read_settings
 from podhost.db import Database, current_revision, head_revision
 from podhost.downloads import read_segment
-from podhost.models import Base
 from tests.faults.polling import Polling
 from tests.faults.storm import SHOW, Storm, children_of, command_of, new_storm
 from tests.running import Running, clean_environment, run_command
+from tests.schema import schema_differences
 from tests.servers import PostgresServer
 from tests.waiting import wait_for
 
@@ -151,7 +149,7 @@ def test_a_killed_process_of_several_comes_back_and_the_others_go_on(
     with_a_show(environment)
     running = Running(["serve", "--port", "0", "--workers", "2"], environment)
     with running, Polling([running.wait_until_ready()], f"/{SHOW}/feed.xml") as polling:
-        serving = pids_of(running, "podhost.server")
+        serving = pids_of(running, "podhost.serving.server")
         assert len(serving) == 2
         time.sleep(dice.uniform(0.3, 1.0))
         victim = dice.choice(serving)
@@ -159,7 +157,7 @@ def test_a_killed_process_of_several_comes_back_and_the_others_go_on(
         killed_at = time.monotonic()
         (worker,) = wait_for_pids(running, "podhost worker", 1)
         os.kill(worker, signal.SIGKILL)
-        wait_for_pids(running, "podhost.server", 2)
+        wait_for_pids(running, "podhost.serving.server", 2)
         wait_for(lambda: pids_of(running, "podhost worker") not in ([], [worker]))
         time.sleep(0.3)
         assert running.stop() == 0
@@ -218,8 +216,7 @@ def test_a_migration_that_was_killed_is_done_by_the_next_start(
         assert done.returncode == 0, done.stderr
         assert current_revision(database) == head_revision()
         with database.read() as session:
-            context = MigrationContext.configure(session.connection(), opts={"compare_type": True})
-            assert compare_metadata(context, Base.metadata) == []
+            assert schema_differences(session) == []
         database.close()
         if engine == "postgresql":
             postgres.drop_database(environment["PODHOST_DATABASE_URL"])

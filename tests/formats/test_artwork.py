@@ -6,10 +6,10 @@ import zlib
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageCms, ImageDraw, PngImagePlugin
+from PIL import Image, ImageCms, ImageColor, ImageDraw, PngImagePlugin
 
 from podhost.errors import Invalid
-from podhost.formats.artwork import inspect_and_render, render_placeholder
+from podhost.formats.artwork import Crop, inspect_and_render, render_placeholder
 
 RED, WHITE, BLUE = (200, 30, 40), (255, 255, 255), (20, 60, 200)
 
@@ -63,6 +63,19 @@ def test_large_artwork_is_given_in_all_sizes(tmp_path, workdir):
     assert artwork.warnings == []
     assert is_near(main_of(artwork).getpixel((9, 9)), RED)
     check_is_fit_for_apps(artwork)
+
+
+@pytest.mark.parametrize(
+    ("background", "spot", "wanted"), [("white", RED, RED), ("#777777", "black", None)]
+)
+def test_the_colour_that_strikes_most_is_told(tmp_path, workdir, background, spot, wanted):
+    picture = Image.new("RGB", (1400, 1400), background)
+    picture.paste(spot, (300, 300, 900, 900))
+    found = inspect_and_render(saved(tmp_path, picture, "a.png"), workdir).colour
+    if wanted is None:
+        assert found == ""
+    else:
+        assert is_near(ImageColor.getrgb(found), wanted)
 
 
 @pytest.mark.parametrize("side", [1400, 2000])
@@ -379,3 +392,94 @@ def test_the_drawn_artwork_has_strong_contrast(workdir: Path, seed):
     with Image.open(render_placeholder(seed, workdir).files[2].path) as image:
         shades = sorted(luminance(pixel) for _, pixel in image.getcolors(600 * 600))
     assert (shades[-1] + 0.05) / (shades[0] + 0.05) >= 7
+
+
+# Cutting a square out
+
+
+def quarters(size):
+    """A picture with another colour in each quarter."""
+    image = Image.new("RGB", size, RED)
+    draw = ImageDraw.Draw(image)
+    width, height = size
+    draw.rectangle((width // 2, 0, width, height // 2), fill=BLUE)
+    draw.rectangle((0, height // 2, width // 2, height), fill=WHITE)
+    draw.rectangle((width // 2, height // 2, width, height), fill=(10, 160, 60))
+    return image
+
+
+@pytest.mark.parametrize("name", ["wide.png", "wide.jpg", "wide.webp"])
+def test_the_chosen_square_is_cut_out_of_a_wide_picture(tmp_path, workdir, name):
+    path = saved(tmp_path, quarters((3600, 3000)), name)
+    artwork = inspect_and_render(path, workdir, crop=Crop(1800, 0, 1500))
+    assert (artwork.width, artwork.height) == (1500, 1500)
+    check_is_fit_for_apps(artwork)
+    for place in ((20, 20), (1480, 1480)):
+        assert is_near(main_of(artwork).getpixel(place), BLUE)
+
+
+def test_a_large_part_of_a_large_photo_is_scaled_to_3000(tmp_path, workdir):
+    path = saved(tmp_path, quarters((8000, 4800)), "photo.jpg")
+    artwork = inspect_and_render(path, workdir, crop=Crop(0, 0, 4800))
+    assert (artwork.width, artwork.height) == (3000, 3000)
+    assert is_near(main_of(artwork).getpixel((10, 10)), RED)
+    assert is_near(main_of(artwork).getpixel((2990, 10)), BLUE)
+    small = inspect_and_render(path, workdir, crop=Crop(6600, 3400, 1400))
+    # A photo that was decoded at a part of its size would be too small by now.
+    assert small.width == 1400
+
+
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_a_turned_photo_is_cut_as_it_is_seen(tmp_path, workdir, orientation):
+    turns = {3: 180, 6: 90, 8: 270}
+    upright = quarters((3000, 3400))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = saved(
+        tmp_path, upright.rotate(turns[orientation], expand=True), "phone.jpg", exif=exif.tobytes()
+    )
+    artwork = inspect_and_render(path, workdir, crop=Crop(1500, 0, 1500))
+    assert is_near(main_of(artwork).getpixel((30, 30)), BLUE)
+    assert is_near(main_of(artwork).getpixel((1470, 1470)), BLUE)
+
+
+def test_ink_colours_and_moving_pictures_can_be_cut(tmp_path, workdir):
+    ink = saved(tmp_path, quarters((2000, 1500)).convert("CMYK"), "ink.jpg")
+    artwork = inspect_and_render(ink, workdir, crop=Crop(0, 0, 1400))
+    check_is_fit_for_apps(artwork)
+    frames = [quarters((2000, 1500)), Image.new("RGB", (2000, 1500), WHITE)]
+    moving = saved(tmp_path, frames[0], "moving.gif", save_all=True, append_images=frames[1:])
+    artwork = inspect_and_render(moving, workdir, crop=Crop(0, 0, 1400))
+    assert is_near(main_of(artwork).getpixel((10, 10)), RED)
+    assert any("moves" in sentence for sentence in artwork.warnings)
+
+
+@pytest.mark.parametrize(
+    ("crop", "word"),
+    [
+        (Crop(0, 0, 1399), "Choose a larger one"),
+        (Crop(601, 0, 1400), "not inside"),
+        (Crop(0, 101, 1400), "not inside"),
+        (Crop(-1, 0, 1400), "not inside"),
+        (Crop(0, 0, 0), "not inside"),
+        (Crop(10**12, 0, 1500), "not inside"),
+    ],
+)
+def test_a_square_that_cannot_be_cut_out_is_refused(tmp_path, workdir, crop, word):
+    path = saved(tmp_path, Image.new("RGB", (2000, 1500), RED))
+    with pytest.raises(Invalid, match=word):
+        inspect_and_render(path, workdir, crop=crop)
+    assert [*workdir.iterdir()] == []
+
+
+def test_of_a_small_picture_no_part_is_large_enough(tmp_path, workdir):
+    path = saved(tmp_path, Image.new("RGB", (3000, 1200), RED))
+    with pytest.raises(Invalid, match="no part of it is large enough"):
+        inspect_and_render(path, workdir, crop=Crop(0, 0, 1200))
+
+
+def test_a_bomb_is_refused_before_a_part_of_it_is_cut_out(tmp_path, workdir):
+    path = tmp_path / "bomb.png"
+    path.write_bytes(png_claiming(60_000, 60_000))
+    with pytest.raises(Invalid, match="60000 by 60000"):
+        inspect_and_render(path, workdir, crop=Crop(0, 0, 1400))

@@ -19,7 +19,8 @@ from podhost.formats.feed_rules import (
     main_document,
     next_change,
 )
-from podhost.formats.rss import FeedEpisode, FeedShow, render_feed
+from podhost.formats.feed_values import FeedEpisode, FeedShow
+from podhost.formats.rss import render_feed
 from podhost.formats.tag_values import EpisodeTags, FurtherFeed, ShowTags
 from tests.formats.test_rss import (
     GOLDEN,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from podhost.formats.feed_shell import FULL_NOTES_MAX_FEED_BYTES
+from podhost.formats.feed_values import FeedPerson, FeedShow, FeedTranscript
 from podhost.formats.json_feed import render_json_feed
-from podhost.formats.rss import FeedPerson, FeedShow, FeedTranscript
 from tests.formats.test_rss import GOLDEN, NOON, golden_values, make_episode, make_show, parse
 
 URL = "https://pod.example/tide/feed.json"

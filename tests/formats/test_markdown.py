@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from podhost.errors import Invalid
+from podhost.formats.introductions import NotesGuest, render_guests_html
 from podhost.formats.markdown import (
     ALLOWED_TAGS,
     MAX_NOTES_BYTES,
-    NotesGuest,
     clean_html,
+    notes_line,
     notes_text,
-    render_guests_html,
     render_notes,
     truncate_html,
 )
@@ -234,6 +234,12 @@ def test_the_text_of_notes_keeps_paragraphs_lists_and_code() -> None:
     assert "- b (https://e.org)" in notes_text(notes, with_links=True)
     bare = render_notes("https://e.org/")
     assert notes_text(bare, with_links=True) == "https://e.org/"
+
+
+def test_on_one_line_a_dot_parts_the_items_of_a_list() -> None:
+    notes = "<p>Heard: 3 - 2.</p><ul><li>a bell</li><li>a horn<ul><li>far off</li></ul></li></ul>"
+    assert notes_line(notes) == "Heard: 3 - 2. · a bell · a horn · far off"
+    assert notes_line("<ul><li>a bell</li><li>a horn</li></ul>") == "a bell · a horn"
 
 
 def test_guests_open_the_notes_with_their_links() -> None:

@@ -31,16 +31,17 @@ from podhost.formats.feed_tags import (
     stored_episode_tags,
     stored_show_tags,
 )
-from podhost.formats.markdown import NotesGuest, render_guests_html, render_notes
-from podhost.formats.podcast_namespace import podcast_guid
-from podhost.formats.rss import (
+from podhost.formats.feed_values import (
     FeedEpisode,
     FeedImage,
     FeedPerson,
     FeedShow,
     FeedTranscript,
-    render_feed,
 )
+from podhost.formats.introductions import NotesGuest, render_guests_html
+from podhost.formats.markdown import render_notes
+from podhost.formats.podcast_namespace import podcast_guid
+from podhost.formats.rss import render_feed
 from podhost.formats.tag_values import EpisodeTags, ShowTags, Txt
 from podhost.formats.text import clean_text, plain_line, remove_forbidden, truncate_text
 

@@ -11,6 +11,12 @@ from hypothesis import strategies as st
 from podhost.errors import Invalid
 from podhost.formats.chapters import Chapter
 from podhost.formats.feed_dates import read_date
+from podhost.formats.feed_values import (
+    FeedEpisode,
+    FeedPerson,
+    FeedShow,
+    FeedTranscript,
+)
 from podhost.formats.feed_xml import read_feed
 from podhost.formats.imported import (
     COMES,
@@ -23,7 +29,7 @@ from podhost.formats.imported import (
     ImportedSoundbite,
     ImportedTranscript,
 )
-from podhost.formats.rss import FeedEpisode, FeedPerson, FeedShow, FeedTranscript, render_feed
+from podhost.formats.rss import render_feed
 from podhost.formats.rss_import import read_show
 from podhost.formats.rss_import_fields import meant_url, one_line
 from podhost.formats.rss_import_notes import read_notes

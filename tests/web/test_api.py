@@ -18,17 +18,17 @@ from mutagen import id3
 from PIL import Image
 from sqlalchemy import event
 
-from podhost.accounts import create_account, create_token
+from podhost.accounts.accounts import create_account, create_token
 from podhost.app import create_app
+from podhost.catalogue.side_files import read_side_file
 from podhost.changes import prune_changes
 from podhost.config import read_settings
-from podhost.feeds import find_snapshot, snapshot_body
+from podhost.feeds.rendering import find_snapshot, snapshot_body
 from podhost.fetching import Fetcher
 from podhost.formats.build_dates import says_the_same
 from podhost.instance import Instance
 from podhost.models import Artwork
 from podhost.shows import get_show
-from podhost.side_files import read_side_file
 from podhost.sweep import remove_unneeded
 from podhost.web.uploading import MB
 from podhost.worker import run_due_jobs, run_next_move
@@ -97,7 +97,9 @@ def client(instance: Instance) -> Client:
 
 def token_for(instance: Instance, email: str, *, scope: str = "write") -> str:
     with instance.database.write() as session:
-        account, _ = create_account(session, email, password="long enough", now=instance.now())
+        account, _ = create_account(
+            session, email, password="long enough", is_operator=True, now=instance.now()
+        )
         return create_token(session, account, name="test", scope=scope, now=instance.now())[1]
 
 
@@ -221,6 +223,7 @@ def test_alice_publishes_an_episode(
         "url": "https://ann.example/",
         "bio": "Sails.",
         "image_url": None,
+        "links": [],
     }
     audio = episode["audio"]
     assert abs(audio["duration_seconds"] - 10) < 0.2
@@ -1533,7 +1536,8 @@ def test_the_doctor_says_what_is_wrong_with_a_feed(
 def test_what_the_worker_has_to_do_can_be_seen(
     alice: Program, show: dict[str, Any], instance: Instance
 ) -> None:
-    assert alice.get("/api/v1/jobs").json() == {"waiting": 1, "running": 0, "failed": []}
+    # The feed, and the index of the search.
+    assert alice.get("/api/v1/jobs").json() == {"waiting": 2, "running": 0, "failed": []}
     run_due_jobs(instance)
     assert alice.get("/api/v1/jobs").json() == {"waiting": 0, "running": 0, "failed": []}
 

@@ -3,17 +3,20 @@
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import select
 
 from podhost.app import create_app
 from podhost.config import read_settings
 from podhost.fetching import Fetcher
-from podhost.import_worker import next_import
+from podhost.importing.documents import forget_documents
+from podhost.importing.worker import next_import
 from podhost.instance import Instance, open_instance
+from podhost.models import FeedDocument
 from podhost.worker import run_due_jobs
 from tests.asgi_client import Client
 from tests.conftest import FrozenClock
+from tests.importing.test_runs import with_audio
 from tests.old_host import OldHost, item, old_host
-from tests.test_import_runs import with_audio
 from tests.web.test_api import Program, token_for
 
 IMPORTS = "/api/v1/imports"
@@ -125,3 +128,71 @@ def test_a_locked_show_comes_when_it_is_mine(
 def test_an_import_that_is_not_there_is_404(client: Program) -> None:
     assert client.get(f"{IMPORTS}/nothing").status_code == 404
     assert client.post(f"{IMPORTS}/nothing/retry").status_code == 404
+
+
+def test_a_feed_comes_as_an_uploaded_file(
+    client: Program, importing: Instance, host: OldHost, clock: FrozenClock
+) -> None:
+    bodies = with_audio(host, 1)
+    host.feed(item(1))
+    body = host.answers.pop("/feed.xml").body
+    files = {"feed": ("old <b>.xml", body, "text/xml")}
+    looked = client.post(f"{IMPORTS}/preview", files=files)
+    assert looked.status_code == 200, looked.text
+    assert looked.json()["title"] == "Tide Tables"
+    begun = client.post(IMPORTS, files=files, data={"mine": "true"})
+    assert begun.status_code == 201, begun.text
+    assert begun.json()["source"] == "old <b>.xml"
+    # An upload that nobody imported goes after a week, this one stays.
+    clock.advance(days=8)
+    with importing.database.write() as session:
+        forget_documents(session, now=importing.now())
+    work(importing, host)
+    done = client.get(f"{IMPORTS}/{begun.json()['id']}").json()
+    assert (done["state"], done["size_bytes"]) == ("done", len(bodies["/1.mp3"]))
+
+
+@pytest.mark.parametrize("environment", ["sqlite+folder"], indirect=True)
+def test_an_uploaded_feed_that_nobody_imported_is_forgotten(
+    client: Program, importing: Instance, host: OldHost, clock: FrozenClock
+) -> None:
+    host.feed(item(1))
+    files = {"feed": ("old.xml", host.answers["/feed.xml"].body, "text/xml")}
+    assert client.post(f"{IMPORTS}/preview", files=files).status_code == 200
+    clock.advance(days=8)
+    with importing.database.write() as session:
+        forget_documents(session, now=importing.now())
+        assert session.scalar(select(FeedDocument.name)) is None
+
+
+@pytest.mark.parametrize("environment", ["sqlite+folder"], indirect=True)
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"  ", "empty"),
+        (
+            b"<opml version='2.0'><body><outline xmlUrl='https://a.example/f'/></body></opml>",
+            "OPML",
+        ),
+        (b"PK\x03\x04 no feed", ""),
+    ],
+)
+def test_a_file_that_is_no_feed_is_refused_with_a_sentence(
+    client: Program, body: bytes, said: str
+) -> None:
+    answer = client.post(f"{IMPORTS}/preview", files={"feed": ("x.xml", body, "text/xml")})
+    assert answer.status_code == 422
+    assert said in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("environment", ["sqlite+folder"], indirect=True)
+def test_a_preview_says_what_would_come_and_brings_nothing(client: Program, host: OldHost) -> None:
+    with_audio(host, 2)
+    feed = host.feed(item(2), item(1), channel="<podcast:locked>yes</podcast:locked>")
+    looked = client.post(f"{IMPORTS}/preview", json={"source": feed}).json()
+    assert (looked["title"], looked["episodes"], looked["is_locked"]) == ("Tide Tables", 2, True)
+    assert [entry["title"] for entry in looked["newest"]] == ["Number 2", "Number 1"]
+    assert "podcast:locked" in looked["refusals"][0]
+    mine = client.post(f"{IMPORTS}/preview", json={"source": feed, "mine": True}).json()
+    assert mine["refusals"] == []
+    assert client.get(IMPORTS).json() == {"imports": []}

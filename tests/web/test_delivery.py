@@ -18,19 +18,18 @@ import uvicorn
 from lxml import etree
 from sqlalchemy import event
 
-from podhost import audio_sources
-from podhost.catalogue import Catalogue
-from podhost.catalogue_entries import http_date
+from podhost.catalogue import Catalogue, audio_sources
+from podhost.catalogue.entries import http_date
 from podhost.config import read_settings
 from podhost.downloads import Record, RequestSpool, read_segment
 from podhost.errors import Unavailable
 from podhost.instance import Instance, open_instance
 from podhost.models import Audio, Base, Episode, Show, ShowSlug, Snapshot
-from podhost.startup import limit_unsent
+from podhost.serving.startup import limit_unsent
+from podhost.traffic import Traffic
 from podhost.web import immediate
 from podhost.web.delivery import Delivery
-from tests.servers import S3Server
-from tests.test_catalogue import (
+from tests.catalogue.test_catalogue import (
     ARTWORK,
     AUDIO_PATH,
     EPISODE,
@@ -46,6 +45,7 @@ from tests.test_catalogue import (
     fill,
     queries,
 )
+from tests.servers import S3Server
 
 NOW = datetime(2026, 3, 5, 9, 5, tzinfo=UTC)
 SIZE = len(SOUND)
@@ -74,7 +74,8 @@ class Host:
         self.catalogue.catch_up()
         self.folder = instance.settings.data / "spool"
         self.spool = RequestSpool(self.folder, instance.clock)
-        self.app = Delivery(self._behind, instance, self.catalogue, self.spool)
+        count = Traffic(None).count
+        self.app = Delivery(self._behind, instance, self.catalogue, self.spool, count)
 
     async def _behind(self, _scope: Any, _receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 299, "headers": []})
@@ -1007,6 +1008,12 @@ def test_side_files_are_served_with_validators(
 )
 def test_there_is_nothing_at_other_side_paths(host: Host, path: str) -> None:
     assert host.get(path).status == 404
+
+
+def test_a_picture_that_is_smaller_than_asked_for_comes_as_it_is(host: Host) -> None:
+    for size in (1400, 3000):
+        assert host.get(f"/artwork/{ARTWORK}/{size}.jpg").body == b"\xff\xd8picture"
+    assert host.get(f"/artwork/{ARTWORK}/150.jpg").status == 404
 
 
 def test_artwork_that_storage_lost_is_503(host: Host, caplog: pytest.LogCaptureFixture) -> None:

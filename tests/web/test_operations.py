@@ -14,6 +14,7 @@ from podhost.config import read_settings
 from podhost.errors import Unavailable
 from podhost.instance import Instance, open_instance
 from podhost.jobs import enqueue
+from podhost.site.settings import SiteInput, change_site
 from podhost.traffic import Numbers, Traffic, mark_dead, new_run_folder
 from podhost.web import operations
 from tests.asgi_client import Client
@@ -122,7 +123,8 @@ def test_metrics_count_answers_shows_episodes_and_jobs(
     assert found["podhost_sent_bytes_total", "200", "site"] > 0
     assert found["podhost_shows",] == 1
     assert found["podhost_published_episodes",] == 1
-    assert found["podhost_jobs", "waiting"] == 1
+    # The feed, and the index of the search.
+    assert found["podhost_jobs", "waiting"] == 2
     assert found["podhost_database_up",] == 1
     assert sum(value for name, value in found.items() if "resident_memory" in name[0]) > 0
 
@@ -279,3 +281,20 @@ def test_a_server_removes_the_folders_of_killed_ones_and_leaves_those_in_use(
         assert not second.exists()
         assert first.exists()
     assert not first.exists()
+
+
+def test_proxies_are_told_which_domains_are_known(instance: Instance) -> None:
+    show = make_show(instance)
+    with instance.database.write() as session:
+        change_site(session, show, SiteInput(domain="tides.example"), now=instance.now())
+    with Client(create_app(instance)) as client:
+        asked = {
+            domain: client.get("/-/domain", params={"domain": domain}).status_code
+            for domain in ("tides.example", "TIDES.example.", "tides.example:80", "x", "", "é\r\n")
+        }
+        assert client.get("/-/domain").status_code == 404
+        # At the domain itself too, where everything else is the show's.
+        headers = {"Host": "tides.example"}
+        there = client.get("/-/domain?domain=tides.example", headers=headers)
+    assert list(asked.values()) == [200, 200, 404, 404, 404, 404]
+    assert (there.text, there.headers["cache-control"]) == ("tides.example", "no-store")

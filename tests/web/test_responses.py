@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podhost.catalogue_entries import http_date
+from podhost.catalogue.entries import http_date
 from podhost.errors import Conflict, Invalid
 from podhost.web.responses import (
     UNSATISFIABLE,

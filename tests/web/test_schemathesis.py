@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from podhost.accounts import create_account, create_token
+from podhost.accounts.accounts import create_account, create_token
 from podhost.config import read_settings
 from podhost.db import migrate
 from podhost.instance import Instance, open_instance
@@ -31,7 +31,7 @@ continue-on-failure = true
 database = "none"
 [checks]
 positive_data_acceptance.expected-statuses = [
-    "2xx", "401", "403", "404", "409", "410", "413", "415", "422",
+    "2xx", "401", "403", "404", "409", "410", "413", "415", "422", "429",
 ]
 """
 # Deleting would end what the other calls are tried on.
@@ -106,7 +106,11 @@ def _filled(instance: Instance, mp3: Path) -> str:
     make_episode(instance, make_show(instance, "High Tables"), None, "Low water", publish=False)
     with instance.database.write() as session:
         account, _ = create_account(
-            session, "alice@example.org", password="long enough", now=instance.now()
+            session,
+            "alice@example.org",
+            password="long enough",
+            is_operator=True,
+            now=instance.now(),
         )
         return create_token(session, account, name="test", scope="write", now=instance.now())[1]
 

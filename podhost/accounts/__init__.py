@@ -1,0 +1,1 @@
+"""Accounts: who may act here and how they prove who they are."""

@@ -1,0 +1,1 @@
+"""Audio of episodes: taken in, replaced, tagged, drawn; formats/ knows the bytes."""

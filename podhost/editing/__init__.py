@@ -1,0 +1,1 @@
+"""Editing episodes: with others, several at once, and what hosts are shown of them."""

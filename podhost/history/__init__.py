@@ -1,0 +1,1 @@
+"""The history of episodes and shows: noted, shown and taken back."""

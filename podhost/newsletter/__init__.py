@@ -1,0 +1,1 @@
+"""A show's newsletter: who reads it, what is sent to them and when."""

@@ -1,0 +1,1 @@
+"""Running podhost as a server: its processes and connections; it knows no podcast."""

@@ -1,0 +1,113 @@
+"""What the first readers after a start do not have to wait for."""
+
+import gc
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from podhost.app import Application, create_app
+from podhost.errors import NotFound
+from podhost.instance import Instance
+from podhost.people import CreditInput
+from podhost.web.site import serving
+from podhost.web.site.table import ROUTES
+from podhost.web.site.warming import find_pages, steps
+from podhost.web.warming import WarmUp, take
+from tests.asgi_client import Client
+from tests.making import make_episode, make_show, run_due_jobs
+from tests.written.making import make_article, make_page
+
+on_sqlite = pytest.mark.parametrize("environment", ["sqlite+folder"], indirect=True)
+
+# Drawn, leading elsewhere, of another size of show, or behind a secret.
+NOT_READY = {
+    "/cards/episodes/{slug}.jpg",
+    "/cards/articles/{slug}.jpg",
+    "/follow",
+    "/authors/{slug}",
+    "/sitemap-{number}.xml",
+    "/newsletter/confirm/{secret}",
+    "/newsletter/unsubscribe/{secret}",
+}
+
+
+@pytest.fixture
+def app(instance: Instance, mp3: Path) -> Iterator[Application]:
+    """A podhost with two shows, of which one has something of every kind."""
+    make_show(instance, title="Quiet Water")
+    show = make_show(instance)
+    make_episode(instance, show, mp3, guests=[CreditInput(name="Ann")])
+    make_article(instance, show, "Flotsam", authors=("Ann",))
+    make_page(instance, show, "About")
+    run_due_jobs(instance)
+    made = create_app(instance)
+    assert isinstance(made, Application)
+    made.state.catalogue.catch_up()
+    yield made
+
+
+@on_sqlite
+def test_every_kind_of_page_is_among_what_is_made_ready(instance: Instance, app: object) -> None:
+    with instance.database.read() as session:
+        found = find_pages(session)
+    assert {parameters["show"] for _, parameters, _ in found} == {"tide-tables"}
+    wanted = {route.path for route in ROUTES if route.method == "GET"} - NOT_READY
+    assert {route.path for route, _, _ in found} == wanted
+
+
+@on_sqlite
+def test_pages_are_in_memory_before_anybody_asks(
+    app: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for step in steps(app):
+        take(step)
+    pages = app.state.catalogue.pages
+    for path in ("", "episodes/low-water", "people/ann", "articles/flotsam", "sitemap.xml"):
+        assert f"/tide-tables/{path}" in pages
+    monkeypatch.setattr(serving, "render", None)
+    assert Client(app).get("/tide-tables/").status_code == 200
+
+
+@on_sqlite
+def test_a_podhost_without_episodes_has_nothing_to_make_ready(instance: Instance) -> None:
+    make_show(instance)
+    with instance.database.read() as session:
+        assert find_pages(session) == []
+
+
+def test_what_fails_keeps_nothing_else_from_being_made_ready(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    done = threading.Event()
+
+    def refuse() -> None:
+        raise NotFound("There is no such page.")
+
+    def fail() -> None:
+        raise KeyError("tide")
+
+    frozen = gc.get_freeze_count()
+    WarmUp(lambda: iter([refuse, fail, done.set])).start()
+    assert done.wait(10)
+    assert [record.message.split(":")[0] for record in caplog.records] == ["not made ready"]
+    assert gc.get_freeze_count() == frozen
+
+
+def test_the_end_waits_for_the_step_that_is_under_way_and_for_no_other() -> None:
+    taken = []
+    under_way = threading.Event()
+
+    def step() -> None:
+        under_way.set()
+        stopped.wait(10)
+        taken.append("first")
+
+    stopped = threading.Event()
+    warming = WarmUp(lambda: iter([step, lambda: taken.append("second")]))
+    warming.start()
+    assert under_way.wait(10)
+    threading.Timer(0.05, stopped.set).start()
+    warming.stop()
+    assert taken == ["first"]
