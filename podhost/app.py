@@ -5,7 +5,6 @@ It decides nothing about shows; polls, audio and pages that are in memory never 
 """
 
 import asyncio
-import errno
 import logging
 import math
 import os
@@ -29,7 +28,7 @@ from podhost.catalogue import Catalogue
 from podhost.catalogue.loading import Loading
 from podhost.config import read_settings
 from podhost.downloads import RequestSpool
-from podhost.errors import PodhostError, TooManyRequests, Unavailable
+from podhost.errors import PodhostError, TooManyRequests, Unavailable, is_shortage
 from podhost.instance import Instance, open_instance
 from podhost.logs import configure_logging
 from podhost.rate_limits import RateLimits
@@ -48,16 +47,6 @@ SPOOL_FOLDER = "spool"
 RETRY_AFTER_SECONDS = 5
 # Late enough not to compete with the start itself.
 WARM_UP_SECONDS = 1.0
-# What a machine may run out of, wherever that is noticed.
-_SHORT_OF = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EROFS,
-    errno.EIO,
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.ENOMEM,
-)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LONGEST_LOGGED_PATH = 500
 # What is opened by a secret, whoever asks: links of guests, invitations, new passwords, and such.
@@ -376,7 +365,7 @@ class ErrorAnswers:
 
 def _error_answer(scope: Scope, error: Exception) -> Response:
     headers: dict[str, str] = {}
-    if isinstance(error, OSError) and error.errno in _SHORT_OF:
+    if is_shortage(error):
         logger.warning("the machine is short of something: %s", error)
         error = Unavailable(
             f"The machine that podhost runs on cannot go on: {error.strerror}. Nothing was changed."

@@ -1,6 +1,25 @@
-"""The one error type of podhost: a code and a sentence; it knows nothing of HTTP or terminals."""
+"""The one error type of podhost, a code and a sentence, and which errors are the machine's own; it
+knows nothing of HTTP or terminals."""
 
+import errno
 from collections.abc import Mapping
+from typing import TypeGuard
+
+# What a machine may run out of, wherever that is noticed.
+_SHORT_OF = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+)
+
+
+def is_shortage(error: BaseException) -> TypeGuard[OSError]:
+    """Whether the machine is short of something, which is no mistake of ours."""
+    return isinstance(error, OSError) and error.errno in _SHORT_OF
 
 
 class PodhostError(Exception):

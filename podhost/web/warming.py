@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 
-from podhost.errors import PodhostError
+from podhost.errors import PodhostError, is_shortage
 
 logger = logging.getLogger(__name__)
 
@@ -38,10 +38,17 @@ class WarmUp:
             self._thread.join(_PATIENCE_SECONDS)
 
     def _run(self) -> None:
-        for step in self._steps():
-            if self._stopping.wait(PAUSE_SECONDS):
-                return
-            take(step)
+        try:
+            for step in self._steps():
+                if self._stopping.wait(PAUSE_SECONDS):
+                    return
+                take(step)
+        except OSError as error:
+            if not is_shortage(error):
+                raise
+            # What there is left is for listeners; who asks for the rest has it made then.
+            logger.warning("not all was made ready, the machine is short of something: %s", error)
+            return
         # Where the server had the collector leave alone what was loaded before.
         if gc.get_freeze_count():
             gc.freeze()
@@ -49,12 +56,17 @@ class WarmUp:
 
 
 def take(step: Step) -> None:
-    """Take a step. Whoever asks for what fails is told; nobody needs to hear of it now."""
+    """Take a step. Whoever asks for what fails is told; nobody needs to hear of it now.
+
+    Raises OSError where the machine is short of something: the next step would fail too.
+    """
     try:
         step()
     except PodhostError:
         return
-    except Exception:
+    except Exception as error:
+        if is_shortage(error):
+            raise
         logger.warning("not made ready: %s", step, exc_info=True)
 
 
