@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from sqlalchemy import select
 
 from podhost.accounts.accounts import create_account, create_token
 from podhost.app import create_app
@@ -20,6 +21,7 @@ from podhost.config import read_settings
 from podhost.db import Database
 from podhost.errors import Unavailable
 from podhost.instance import Instance
+from podhost.models import Job
 from podhost.storage import LocalStorage, S3Storage, Storage
 from podhost.worker import run_worker
 from tests.asgi_client import Client
@@ -121,7 +123,8 @@ class Host:
 def open_host(
     data: Path, mp3: Path, database: Database, storage: Storage, **variables: str
 ) -> Iterator[Host]:
-    """A podhost with a show and an episode, its feed rendered, and a worker beside it."""
+    """A podhost with a show and an episode, its feed rendered, and a worker beside it that has
+    nothing to do."""
     settings = read_settings(
         {"PODHOST_DATA": str(data), "PODHOST_BASE_URL": "http://pod.example", **variables}
     )
@@ -152,6 +155,8 @@ def open_host(
             wait_for(host.poll, lambda answer: answer.status_code == 200)
             # From now on it is in memory.
             assert host.listen().status_code in (200, 302, 307)
+            # What lies in the storage, and what is written, is a test's own from now on.
+            wait_for(lambda: is_at_rest(instance))
             yield host
             assert worker.is_alive(), "the worker died"
     finally:
@@ -159,6 +164,14 @@ def open_host(
         worker.join(30)
         instance.close()
         storage.close()
+
+
+def is_at_rest(instance: Instance) -> bool:
+    """Whether no job waits, and the cleaning up is over with which a worker begins."""
+    with instance.database.read() as session:
+        has_jobs = session.scalar(select(Job.id).where(Job.status != "failed").limit(1)) is not None
+    beside = {thread.name for thread in threading.enumerate()}
+    return not has_jobs and not beside & {"clean-up", "edge"}
 
 
 def folder_at(path: Path) -> LocalStorage:
