@@ -267,13 +267,14 @@ def test_a_database_file_that_went_away_and_comes_back_is_used_again(
     away = tmp_path / "away"
     away.mkdir()
     with Lines() as lines:
-        for path in tmp_path.glob("podhost.sqlite3*"):
+        for path in sorted(tmp_path.glob("podhost.sqlite3*")):
             path.rename(away / path.name)
         host.assert_refused(host.rename("Gone"), "removed or replaced")
         host.assert_refused(host.upload(mp3.read_bytes(), "gone"), "removed or replaced")
         host.assert_not_ready("removed or replaced")
         host.assert_listeners_notice_nothing()
-        for path in away.iterdir():
+        # The rows last: whoever found them without their log would begin a new one.
+        for path in sorted(away.iterdir(), reverse=True):
             path.rename(tmp_path / path.name)
         host.assert_all_is_well()
     lines.assert_few_and_short()
