@@ -44,7 +44,7 @@ class Running:
                 self._ready.set()
         self._ready.set()
 
-    def wait_until_ready(self, timeout_seconds: float = 60) -> str:
+    def wait_until_ready(self, timeout_seconds: float = 100) -> str:
         """Its URL, once it answers."""
         assert self._ready.wait(timeout_seconds), "it did not get ready"
         urls = [line.removeprefix(READY) for line in self.lines if line.startswith(READY)]

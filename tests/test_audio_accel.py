@@ -195,9 +195,11 @@ def test_apps_cannot_tell_who_sends_the_file(
     sites: tuple[Host, str, str], method: str, headers: dict[str, str]
 ) -> None:
     _, *urls = sites
-    etag = httpx.head(urls[1] + AUDIO_PATH).headers["etag"]
+    etag = httpx.head(urls[1] + AUDIO_PATH, timeout=60).headers["etag"]
     headers = {name: etag if value == ETAG else value for name, value in headers.items()}
-    with_nginx, without = (httpx.request(method, url + AUDIO_PATH, headers=headers) for url in urls)
+    with_nginx, without = (
+        httpx.request(method, url + AUDIO_PATH, headers=headers, timeout=60) for url in urls
+    )
     assert with_nginx.status_code == without.status_code
     assert told(with_nginx) == told(without)
     assert with_nginx.content == without.content
@@ -211,7 +213,7 @@ def test_a_file_that_nginx_cannot_find_is_no_missing_episode(sites: tuple[Host, 
     assert path is not None
     away = path.rename(path.with_suffix(".away"))
     try:
-        assert httpx.get(url + AUDIO_PATH).status_code == 503
+        assert httpx.get(url + AUDIO_PATH, timeout=60).status_code == 503
     finally:
         away.rename(path)
 
@@ -228,10 +230,11 @@ def test_the_same_is_so_in_the_server_of_the_static_edge(
         served(host, http=http) as running,
         edge_nginx(running.port, path.parent.parent, tmp_path) as url,
     ):
-        assert httpx.get(url + AUDIO_PATH).content == httpx.get(plain + AUDIO_PATH).content
+        sent, plainly = (httpx.get(one + AUDIO_PATH, timeout=60).content for one in (url, plain))
+        assert sent == plainly
         away = path.rename(path.with_suffix(".away"))
         try:
-            assert httpx.get(url + AUDIO_PATH).status_code == 503
+            assert httpx.get(url + AUDIO_PATH, timeout=60).status_code == 503
         finally:
             away.rename(path)
 
@@ -239,4 +242,4 @@ def test_the_same_is_so_in_the_server_of_the_static_edge(
 @needs_nginx
 def test_the_internal_location_is_closed_to_everybody(sites: tuple[Host, str, str]) -> None:
     _, url, _ = sites
-    assert httpx.get(url + "/protected/audio/one.mp3").status_code in (403, 404, 503)
+    assert httpx.get(url + "/protected/audio/one.mp3", timeout=60).status_code in (403, 404, 503)

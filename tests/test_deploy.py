@@ -77,7 +77,7 @@ def caddy_with_tls(upstreams: list[str], folder: Path) -> Iterator[str]:
         # It listens before it has made the certificate.
         for _ in range(200):
             with contextlib.suppress(httpx.ConnectError):
-                httpx.get(url, verify=ssl._create_unverified_context())
+                httpx.get(url, verify=ssl._create_unverified_context(), timeout=60)
                 break
             time.sleep(0.1)
         yield url
@@ -182,7 +182,7 @@ def test_a_killed_process_costs_no_poll(
     proxy: Proxy, processes: list[Running], tmp_path: Path
 ) -> None:
     upstreams = [server.wait_until_ready().removeprefix("http://") for server in processes]
-    with proxy(upstreams, tmp_path) as url, httpx.Client(base_url=url) as client:
+    with proxy(upstreams, tmp_path) as url, httpx.Client(base_url=url, timeout=60) as client:
         for number in range(80):
             if number == 20:
                 processes[1].process.send_signal(signal.SIGKILL)

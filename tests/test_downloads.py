@@ -252,11 +252,7 @@ def test_old_addresses_are_masked_while_it_runs(tmp_path: Path) -> None:
     spool = RequestSpool(tmp_path, lambda: NOW + timedelta(days=3))
     spool.start()
     try:
-        for _ in range(100):
-            if list(tmp_path.glob("*.masked.sealed")):
-                break
-            time.sleep(0.1)
-        assert list(tmp_path.glob("*.masked.sealed"))
+        wait_for(lambda: list(tmp_path.glob("*.masked.sealed")))
     finally:
         spool.stop()
 

@@ -27,6 +27,7 @@ from podhost.worker import run_due_jobs, run_sweep, run_worker
 from tests.audio_files import lame
 from tests.conftest import FrozenClock
 from tests.making import feed_body, make_episode, make_show
+from tests.waiting import wait_for
 
 
 def test_a_feed_whose_job_was_lost_is_rendered(instance: Instance) -> None:
@@ -346,7 +347,7 @@ def test_a_store_that_hangs_while_cleaning_up_holds_no_feed_up(
     worker = threading.Thread(target=lambda: run_worker(instance, stop=stop))
     worker.start()
     try:
-        assert has_snapshot_soon(instance, show.id)
+        wait_for(lambda: has_snapshot(instance, show.id))
     finally:
         storage.going_on.set()
         stop.set()
@@ -356,14 +357,9 @@ def test_a_store_that_hangs_while_cleaning_up_holds_no_feed_up(
                 thread.join()
 
 
-def has_snapshot_soon(instance: Instance, show_id: str) -> bool:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        with instance.database.read() as session:
-            if session.get(Snapshot, show_id) is not None:
-                return True
-        time.sleep(0.05)
-    return False
+def has_snapshot(instance: Instance, show_id: str) -> bool:
+    with instance.database.read() as session:
+        return session.get(Snapshot, show_id) is not None
 
 
 def test_a_feed_is_not_stored_twice_for_nothing(instance: Instance, clock: FrozenClock) -> None:

@@ -284,7 +284,7 @@ def test_two_servers_and_a_worker_on_postgresql_and_s3_are_one_podhost(
         listened = second.get(path)
         assert listened.status_code == 302
         assert listened.headers["cache-control"] == "private, no-cache"
-        stored = httpx.get(listened.headers["location"])
+        stored = httpx.get(listened.headers["location"], timeout=60)
         assert stored.content == audio
         head = second.head(path)
         assert (head.status_code, head.headers["content-length"]) == (200, str(len(audio)))

@@ -42,7 +42,9 @@ class Sender:
         """As a browser would: no token, only what it was told to send."""
         named = {**target["headers"], **{name.replace("_", "-"): headers[name] for name in headers}}
         if "/uploads/parts/" not in target["url"]:
-            return httpx.request(target["method"], target["url"], content=data, headers=named)
+            return httpx.request(
+                target["method"], target["url"], content=data, headers=named, timeout=60
+            )
         parts = urlsplit(target["url"])
         path = f"{parts.path}?{parts.query}"
         return self.client.request(target["method"], path, content=data, headers=named)

@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -240,10 +239,7 @@ def test_the_thread_sees_what_another_process_wrote(
     try:
         before = catalogue.feeds[FEED_PATH].etags[True]
         change(instance, Snapshot, SHOW, "feed", sha256="9" * 64)
-        deadline = time.monotonic() + 10
-        while catalogue.feeds[FEED_PATH].etags[True] == before:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_for(lambda: catalogue.feeds[FEED_PATH].etags[True] != before)
     finally:
         catalogue.stop()
 
@@ -458,10 +454,7 @@ def test_a_feed_that_nobody_polled_yet_outlives_the_database(
     assert FEED_PATH not in catalogue.feeds
     catalogue.start_following()
     try:
-        deadline = time.monotonic() + 10
-        while FEED_PATH not in catalogue.feeds:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_for(lambda: FEED_PATH in catalogue.feeds)
     finally:
         catalogue.stop()
 
@@ -513,10 +506,7 @@ def test_the_first_feed_of_a_new_show_is_read_before_anybody_asks(
         record_change(session, "feed", SHOW, now=last_modified)
     catalogue.start_following()
     try:
-        deadline = time.monotonic() + 10
-        while FEED_PATH not in catalogue.feeds:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_for(lambda: FEED_PATH in catalogue.feeds)
     finally:
         catalogue.stop()
 
@@ -540,16 +530,11 @@ def test_a_database_outage_is_waited_out_and_what_is_in_memory_stays(
         with pytest.raises(Unavailable):
             catalogue.catch_up()
         catalogue.start_following()
-        deadline = time.monotonic() + 10
-        while not caplog.records:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_for(lambda: caplog.records)
         assert FEED_PATH in catalogue.feeds
         is_away = False
         change(instance, Snapshot, SHOW, "feed", sha256="9" * 64)
-        while not catalogue.feeds[FEED_PATH].etags[True].startswith(b'"9'):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_for(lambda: catalogue.feeds[FEED_PATH].etags[True].startswith(b'"9'))
     finally:
         event.remove(engine, "before_cursor_execute", refuse)
         catalogue.stop()

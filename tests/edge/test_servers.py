@@ -409,10 +409,11 @@ def test_an_nginx_as_cdn_over_a_bucket(
         cache=str(tmp_path / "cache"),
         podhost=f"127.0.0.1:{host.port}",
     )
-    plain = httpx.get(f"{s3_server.endpoint_url}/{bucket}/podhost/public/tide-tables/feed.xml")
+    stored = f"{s3_server.endpoint_url}/{bucket}/podhost"
+    plain = httpx.get(f"{stored}/public/tide-tables/feed.xml", timeout=60)
     assert plain.status_code == 200
     assert plain.headers["content-type"] == "application/rss+xml; charset=utf-8"
-    assert httpx.get(f"{s3_server.endpoint_url}/{bucket}/podhost/owner.txt").status_code == 403
+    assert httpx.get(f"{stored}/owner.txt", timeout=60).status_code == 403
     with running_nginx(whole_nginx(text), tmp_path, port):
         host.urls["cdn"] = f"http://127.0.0.1:{port}"
         for coding in ("gzip", "identity"):

@@ -35,6 +35,7 @@ from podhost.models import Artwork, Audio, Episode, Transcript
 from podhost.storage.folder import LocalStorage
 from tests.audio_files import lame, with_id3
 from tests.running import Running, clean_environment, run_command
+from tests.waiting import wait_for
 
 SHOW = "storm"
 FOLDER_SHOW = "folder"
@@ -281,13 +282,11 @@ class Storm:
         """The SHA-256 of what a listener gets. A serving process hears of news within a moment."""
         path = httpx.URL(enclosure_url).raw_path.decode()
         url = self.start().wait_until_ready()
-        deadline = time.monotonic() + 10
-        while True:
-            answer = httpx.get(url + path, follow_redirects=True, timeout=30)
-            if answer.status_code == 200 or time.monotonic() > deadline:
-                assert answer.status_code == 200, f"{path}: {answer.status_code}"
-                return hashlib.sha256(answer.content).hexdigest()
-            time.sleep(0.1)
+        answer = wait_for(
+            lambda: httpx.get(url + path, follow_redirects=True, timeout=30),
+            lambda answer: answer.status_code == 200,
+        )
+        return hashlib.sha256(answer.content).hexdigest()
 
     def settle(self) -> str:
         """Let everything come to rest, and require what was promised; a line on what was seen."""
@@ -342,11 +341,11 @@ class Storm:
         """The feed as polls get it, once the serving process has heard of the last rendering."""
         with self.instance() as instance:
             last = commands.feed_of(instance, slug)
-        deadline = time.monotonic() + 10
-        while (body := httpx.get(f"{url}/{slug}/feed.xml").content) != last:
-            assert time.monotonic() < deadline, "polls get an older feed than the last rendered"
-            time.sleep(0.05)
-        return body
+        wait_for(
+            lambda: httpx.get(f"{url}/{slug}/feed.xml", timeout=30).content,
+            lambda body: body == last,
+        )
+        return last
 
     def _require_nothing_left_over(self) -> None:
         """The sweep, by a clock two days ahead, leaves what rows know and nothing else."""

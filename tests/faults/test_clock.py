@@ -164,10 +164,7 @@ def test_what_was_due_while_nothing_ran_comes_when_something_runs(
     stop = threading.Event()
     worker = threading.Thread(target=run_worker, args=(instance,), kwargs={"stop": stop})
     worker.start()
-    deadline = time.monotonic() + 30
-    while b"Part 3" not in feed_of(instance, show):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for(lambda: b"Part 3" in feed_of(instance, show))
     stop.set()
     worker.join()
     run_due_jobs(instance)

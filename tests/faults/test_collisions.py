@@ -193,7 +193,10 @@ def test_requests_that_come_at_once_have_one_result(
     shows = both(
         urls,
         lambda url, _: httpx.post(
-            f"{url}/api/v1/shows", json={"title": "Tide", "slug": "tide"}, headers=headers
+            f"{url}/api/v1/shows",
+            json={"title": "Tide", "slug": "tide"},
+            headers=headers,
+            timeout=60,
         ),
     )
     assert sorted(answer.status_code for answer in shows) == [201, 409, 409, 409]
@@ -232,8 +235,10 @@ def test_requests_that_come_at_once_have_one_result(
     assert {sha256 for _, sha256, _ in revisions} == hashes
 
     # Withdrawn and published by all at once: it is out once, with the date that it had.
-    assert httpx.post(urls[0] + path + "/withdraw", headers=headers).status_code == 200
-    out = both(urls, lambda url, _: httpx.post(url + path + "/publish", headers=headers))
+    withdrawn = httpx.post(urls[0] + path + "/withdraw", headers=headers, timeout=60)
+    assert withdrawn.status_code == 200
+    path += "/publish"
+    out = both(urls, lambda url, _: httpx.post(url + path, headers=headers, timeout=60))
     assert {answer.status_code for answer in out} == {200}
     assert {answer.json()["published_at"] for answer in out} == {episode["published_at"]}
     require_clean(environment)
@@ -284,7 +289,7 @@ def test_the_first_start_of_many_is_one_start(
         require_sentences(ended)
         assert [done.returncode for done in ended] == [0, 0], [done.stderr for done in ended]
         for server in servers:
-            assert httpx.get(server.wait_until_ready() + "/readyz").status_code == 200
+            assert httpx.get(server.wait_until_ready() + "/readyz", timeout=60).status_code == 200
             server.stop()
             assert "Traceback" not in "\n".join(server.log)
     finally:
@@ -307,7 +312,7 @@ def test_two_demos_on_one_database_are_one_show(
         ]
         for demo in demos:
             url = demo.wait_until_ready()
-            assert httpx.get(f"{url}/tide-tables/feed.xml").text.count("<item>") == 4
+            assert httpx.get(f"{url}/tide-tables/feed.xml", timeout=60).text.count("<item>") == 4
         for demo in demos:
             assert demo.stop() == 0
             assert "Traceback" not in "\n".join(demo.log)

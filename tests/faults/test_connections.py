@@ -294,7 +294,7 @@ def test_it_recovers_when_no_more_files_can_be_opened(wide: Target) -> None:
         assert cpu_ticks(wide.pid) - ticks < os.sysconf("SC_CLK_TCK") // 2
         close_all(crowd)
         wait_for(lambda: wide.files() <= files + 2)
-        assert httpx.get(wide.url + FEED).status_code == 200
+        assert httpx.get(wide.url + FEED, timeout=60).status_code == 200
     finally:
         resource.prlimit(wide.pid, resource.RLIMIT_NOFILE, before)
 
@@ -489,7 +489,7 @@ def test_uploads_that_are_cut_leave_nothing_and_disturb_nobody(
     one = wide
     headers = token_of(one)
     episodes = one.url + "/api/v1/shows/tide-tables/episodes"
-    total = httpx.get(episodes, headers=headers).json()["total"]
+    total = httpx.get(episodes, headers=headers, timeout=60).json()["total"]
     stored = sorted((Path(one.environment["PODHOST_DATA"]) / "storage").rglob("*.mp3"))
     data = long_mp3.read_bytes()[: 3 * MB]
     with unnoticed(one):
@@ -503,7 +503,7 @@ def test_uploads_that_are_cut_leave_nothing_and_disturb_nobody(
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         wait_for(lambda: left_on_disk(one) == [])
     assert sorted((Path(one.environment["PODHOST_DATA"]) / "storage").rglob("*.mp3")) == stored
-    assert httpx.get(episodes, headers=headers).json()["total"] == total
+    assert httpx.get(episodes, headers=headers, timeout=60).json()["total"] == total
 
 
 def test_an_upload_that_drips_is_given_up_and_one_with_pauses_gets_through(

@@ -47,7 +47,7 @@ def publish(storm: Storm, title: str) -> None:
     answer = storm.call("POST", "/shows/storm/episodes", data=given, files=files)
     assert answer.status_code == 201, answer.text
     url = storm.start().wait_until_ready()
-    wait_for(lambda: title in httpx.get(f"{url}/storm/feed.xml").text)
+    wait_for(lambda: title in httpx.get(f"{url}/storm/feed.xml", timeout=60).text)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_a_migration_that_leaves_no_room_is_told_and_who_runs_goes_on(storm: Sto
         assert answer.status_code == 503
         assert "a newer podhost made" in answer.text
     with Running(["serve", "--port", "0"], storm.environment) as second:
-        assert second.process.wait(30) == 1
+        assert second.process.wait(100) == 1
     assert "Install the newer podhost" in "\n".join(second.log)
     assert "Traceback" not in "\n".join(second.log)
 
