@@ -1,6 +1,6 @@
 """A real mail server on loopback, which answers as a test tells it to and keeps what it is sent."""
 
-import socket
+import asyncio
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,8 @@ class LocalMail:
     """Takes every message, unless `answers` has what to say instead, in turn."""
 
     def __init__(self) -> None:
-        self.port = free_port()
+        # Any that is free, as soon as it listens.
+        self.port = 0
         self.messages: list[EmailMessage] = []
         # As they came, byte by byte.
         self.bodies: list[bytes] = []
@@ -59,12 +60,17 @@ class LocalMail:
         return [word for word in words if word.startswith(("http://", "https://"))]
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+class _Controller(Controller):
+    """Patient on a machine that has a lot to do, and at whatever port there is."""
+
+    def __init__(self, mail: LocalMail, **options: Any) -> None:
+        super().__init__(mail, hostname="127.0.0.1", port=mail.port, ready_timeout=40, **options)
+        self._mail = mail
+
+    def _trigger_server(self) -> None:
+        assert isinstance(self.server, asyncio.Server)
+        self.port = self._mail.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
 
 
 @contextmanager
@@ -73,7 +79,7 @@ def local_mail(mail: LocalMail | None = None, **options: Any) -> Iterator[LocalM
     mail = mail or LocalMail()
     if options.get("auth_required"):
         options["authenticator"] = mail.authenticate
-    controller = Controller(mail, hostname="127.0.0.1", port=mail.port, **options)
+    controller = _Controller(mail, **options)
     controller.start()
     try:
         yield mail

@@ -1,17 +1,20 @@
 """Passkeys, with a browser that has an authenticator; only a browser can make and use them."""
 
-import socket
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.studio import EMAIL, PASSWORD, StudioServer
+from tests.ports import kept_port
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Of a server that has to know its own address before it listens there."""
+    with kept_port() as port:
+        yield port
 
 
 def with_authenticator(context: BrowserContext, page: Page) -> None:
@@ -30,10 +33,9 @@ def with_authenticator(context: BrowserContext, page: Page) -> None:
 
 
 def test_a_passkey_is_made_and_signs_in(
-    context: BrowserContext, tmp_path: Path, migrated_sqlite: Path
+    context: BrowserContext, tmp_path: Path, migrated_sqlite: Path, port: int
 ) -> None:
     # Browsers make passkeys for names only, and without https for this one only.
-    port = free_port()
     address = f"http://localhost:{port}"
     environment = {"PODHOST_BASE_URL": address}
     with StudioServer(tmp_path / "data", migrated_sqlite, environment, port=port):

@@ -18,7 +18,8 @@ from podhost.mail.sending import send_mail
 from podhost.models import Job, Mail
 from podhost.worker import run_next_mail, run_sweep
 from tests.conftest import FrozenClock
-from tests.mail_server import LocalMail, certificate, free_port, local_mail
+from tests.mail_server import LocalMail, certificate, local_mail
+from tests.ports import kept_port
 
 LINK = "https://pod.example/studio/invitations/secret-words"
 CONTENT = {"inviter": "Bob", "show": "Tide Tables", "role": "editor", "link": LINK}
@@ -115,18 +116,17 @@ def test_nothing_is_sent_of_what_was_rolled_back(mailing: Instance, server: Loca
 def test_it_waits_for_a_server_that_is_away(
     opened: Callable[..., Instance], clock: FrozenClock
 ) -> None:
-    port = free_port()
-    instance = opened(f"smtp://127.0.0.1:{port}")
-    mail_id = invite(instance)
-    for _ in range(8):
-        send_all(instance)
-        clock.advance(minutes=1)
-    status, error = state(instance, mail_id)
-    assert status == "waiting" and error is not None and "127.0.0.1 does not answer" in error
     mail = LocalMail()
-    mail.port = port
-    with local_mail(mail):
-        send_all(instance)
+    with kept_port() as mail.port:
+        instance = opened(f"smtp://127.0.0.1:{mail.port}")
+        mail_id = invite(instance)
+        for _ in range(8):
+            send_all(instance)
+            clock.advance(minutes=1)
+        status, error = state(instance, mail_id)
+        assert status == "waiting" and error is not None and "127.0.0.1 does not answer" in error
+        with local_mail(mail):
+            send_all(instance)
     assert len(mail.messages) == 1
     assert state(instance, mail_id) == ("sent", None)
 

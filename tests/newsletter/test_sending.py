@@ -35,9 +35,10 @@ from podhost.site.settings import SiteInput, change_site
 from podhost.sweep import note_restored
 from podhost.worker import run_due_jobs, run_next_mail, run_next_newsletter, run_sweep
 from tests.conftest import FrozenClock
-from tests.mail_server import LocalMail, free_port, local_mail
+from tests.mail_server import LocalMail, local_mail
 from tests.making import make_show
 from tests.newsletter.making import join, open_newsletter, readers, send_due
+from tests.ports import kept_port
 from tests.written.making import make_article
 
 on_sqlite = pytest.mark.parametrize("environment", ["sqlite+folder"], indirect=True)
@@ -340,25 +341,24 @@ def test_the_hour_of_the_week_is_that_of_the_shows_clock(now: str, due: str) -> 
 def test_it_waits_for_a_server_that_is_away_and_not_for_ever(
     environment: dict[str, str], clock: FrozenClock
 ) -> None:
-    port = free_port()
-    given = {**environment, "PODHOST_SMTP_URL": f"smtp://127.0.0.1:{port}"}
-    instance = open_instance(read_settings(given), clock=clock)
-    show = make_show(instance)
-    open_newsletter(instance, show, sends_digest=False)
-    join(instance, show, ANN)
-    come_out(instance, show)
-    send_due(instance, clock.advance)
-    assert "does not answer" in (the_issue(instance).error or "")
     later = LocalMail()
-    later.port = port
-    with local_mail(later):
-        clock.advance(minutes=2)
+    with kept_port() as later.port:
+        given = {**environment, "PODHOST_SMTP_URL": f"smtp://127.0.0.1:{later.port}"}
+        instance = open_instance(read_settings(given), clock=clock)
+        show = make_show(instance)
+        open_newsletter(instance, show, sends_digest=False)
+        join(instance, show, ANN)
+        come_out(instance, show)
+        send_due(instance, clock.advance)
+        assert "does not answer" in (the_issue(instance).error or "")
+        with local_mail(later):
+            clock.advance(minutes=2)
+            send_due(instance)
+            assert tos(later) == [ANN]
+        come_out(instance, show, "Lost")
+        send_due(instance, clock.advance)
+        clock.advance(days=2)
         send_due(instance)
-        assert tos(later) == [ANN]
-    come_out(instance, show, "Lost")
-    send_due(instance, clock.advance)
-    clock.advance(days=2)
-    send_due(instance)
     with instance.database.read() as session:
         newest = list_issues(session, show)[0][0]
     assert newest.finished_at is not None and "in time" in (newest.error or "")
