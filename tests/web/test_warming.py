@@ -4,6 +4,7 @@ import errno
 import gc
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from podhost.app import Application, create_app
 from podhost.errors import NotFound
 from podhost.instance import Instance
 from podhost.people import CreditInput
+from podhost.web import warming
 from podhost.web.site import serving
 from podhost.web.site.table import ROUTES
 from podhost.web.site.warming import find_pages, steps
@@ -95,7 +97,7 @@ def test_what_fails_keeps_nothing_else_from_being_made_ready(
     def fail() -> None:
         raise KeyError("tide")
 
-    # A worker that ran in this process had the collector leave things alone.
+    # Of a worker that another test had in this process.
     gc.unfreeze()
     WarmUp(lambda: iter([refuse, fail, done.set])).start()
     wait_for_its_end()
@@ -127,19 +129,23 @@ def test_it_gets_out_of_the_way_when_the_machine_is_short_of_something(
     assert caplog.records[0].exc_info is None
 
 
-def test_the_end_waits_for_the_step_that_is_under_way_and_for_no_other() -> None:
+def test_the_end_waits_for_the_step_that_is_under_way_and_for_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(warming, "_PATIENCE_SECONDS", 40)
     taken = []
     under_way = threading.Event()
 
     def step() -> None:
         under_way.set()
-        stopped.wait(10)
+        # No timer tells when the end has begun: it may ring before.
+        assert warm_up._stopping.wait(40)
+        # Long enough that an end which does not wait is seen to be over.
+        time.sleep(0.05)
         taken.append("first")
 
-    stopped = threading.Event()
-    warming = WarmUp(lambda: iter([step, lambda: taken.append("second")]))
-    warming.start()
-    assert under_way.wait(10)
-    threading.Timer(0.05, stopped.set).start()
-    warming.stop()
+    warm_up = WarmUp(lambda: iter([step, lambda: taken.append("second")]))
+    warm_up.start()
+    assert under_way.wait(40)
+    warm_up.stop()
     assert taken == ["first"]
