@@ -737,10 +737,8 @@ def test_many_files_are_not_all_kept_open(
     host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(audio_sources, "OPEN_LIMIT", 3)
-    monkeypatch.setattr(audio_sources, "IDLE_SECONDS", 0.05)
-
-    def descriptors() -> int:
-        return sum("sounds" in str(link.resolve()) for link in Path("/proc/self/fd").iterdir())
+    # However long the story takes, none is closed because nobody listened lately.
+    monkeypatch.setattr(audio_sources, "IDLE_SECONDS", 3600)
 
     async def story() -> None:
         files = audio_sources.OpenFiles()
@@ -755,14 +753,46 @@ def test_many_files_are_not_all_kept_open(
                 file.release()
             else:
                 kept = file
-        assert descriptors() == 4  # Three, and the one that somebody still listens to.
+        # Three, and the one that somebody still listens to.
+        assert open_descriptors(folder) == 4
         assert bytes(await files.read(kept, 0, 5)) == b"sound"
         kept.release()
-        await asyncio.sleep(0.3)
-        assert descriptors() == 0
+        assert open_descriptors(folder) == 3
         files.close()
 
     asyncio.run(story())
+
+
+def test_files_that_nobody_listens_to_are_closed_after_a_while(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(audio_sources, "IDLE_SECONDS", 0.02)
+    for name in ("heard", "left"):
+        (tmp_path / name).write_bytes(b"sound")
+
+    async def wait_until_open(count: int) -> None:
+        async with asyncio.timeout(40):
+            while open_descriptors(tmp_path) != count:
+                await asyncio.sleep(0.01)
+
+    async def story() -> None:
+        files = audio_sources.OpenFiles()
+        heard = await files.open(str(tmp_path / "heard"), 5)
+        (await files.open(str(tmp_path / "left"), 5)).release()
+        await wait_until_open(1)
+        await asyncio.sleep(0.1)
+        assert bytes(await files.read(heard, 0, 5)) == b"sound"
+        heard.release()
+        await wait_until_open(0)
+        files.close()
+
+    asyncio.run(story())
+
+
+def open_descriptors(folder: Path) -> int:
+    """How many files of the folder this process has open."""
+    found = [link.resolve() for link in Path("/proc/self/fd").iterdir()]
+    return sum(path.is_relative_to(folder) for path in found)
 
 
 # Audio to be saved
