@@ -49,7 +49,7 @@ def local_hub() -> Iterator[LocalHub]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             hub.pings.append(Ping(self.command, parts.path, values, headers))
             if parts.path in hub.silent:
-                hub.go.wait(30)
+                hub.go.wait(100)
             waiting = hub.answers.get(parts.path, [])
             status, more = waiting.pop(0) if waiting else (204, {})
             # Whatever it was told is told back, as some servers do.
