@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 _RANGE = re.compile(r"bytes=([0-9]+)-")
-_CHUNK = 16_384
+_PIECE_BYTES = 16_384
 
 
 @dataclass
@@ -25,8 +25,9 @@ class Answer:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     etag: str | None = None
-    # Between two pieces of the body, in seconds.
+    # Between two pieces of the body, in seconds, and how large these are.
     pause: float = 0.0
+    piece_bytes: int = _PIECE_BYTES
     # What the Content-Length says, where it lies.
     told_length: int | None = None
 
@@ -82,22 +83,23 @@ class OldHost:
             request.send_header(name, value)
         request.end_headers()
         if request.command != "HEAD":
-            self._send(request, body, answer.pause)
+            self._send(request, body, answer)
         if answer.told_length is not None:
             request.close_connection = True
 
-    def _send(self, request: BaseHTTPRequestHandler, body: bytes, pause: float) -> None:
-        for at in range(0, len(body), _CHUNK):
-            piece = body[at : at + _CHUNK]
+    def _send(self, request: BaseHTTPRequestHandler, body: bytes, answer: Answer) -> None:
+        for at in range(0, len(body), answer.piece_bytes):
+            piece = body[at : at + answer.piece_bytes]
+            # Before whoever gets it can look.
+            with self._lock:
+                self.sent[request.path] += len(piece)
             try:
                 request.wfile.write(piece)
             except OSError:
                 request.close_connection = True
                 return
-            with self._lock:
-                self.sent[request.path] += len(piece)
-            if pause:
-                time.sleep(pause)
+            if answer.pause:
+                time.sleep(answer.pause)
 
     def feed(self, *items: str, path: str = "/feed.xml", channel: str = "", etag: str = "") -> str:
         """Put a feed of these items under the path; its address."""

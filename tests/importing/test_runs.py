@@ -188,13 +188,14 @@ def test_each_bad_episode_says_why_and_the_others_come(mover: Mover, host: OldHo
     inside = {"Location": "http://127.0.0.1:1/secret.mp3"}
     host.answers["/inside.mp3"] = Answer(b"", status=302, headers=inside)
     host.answers["/busy.mp3"] = Answer(b"", status=503)
-    host.answers["/drip.mp3"] = Answer(sound(4), pause=0.2)
+    host.answers["/drip.mp3"] = Answer(sound(4)[:400], pause=0.2, piece_bytes=10)
     host.answers["/none.mp3"] = Answer(b"")
     names = ("gone", "page", "pdf", "short", "inside", "busy", "drip", "none")
     bad = [item(3 + number, audio=f"{{url}}/{name}.mp3") for number, name in enumerate(names)]
-    answer = mover.bring(
-        host.feed(item(1), *bad, item(2)), pace=Pace(least_bytes=10_000_000, seconds=0.1)
-    )
+    # More than drips, and no more than each piece of the others has: none of them is too slow,
+    # whatever else the machine has to do.
+    pace = Pace(least_bytes=40, seconds=0.1)
+    answer = mover.bring(host.feed(item(1), *bad, item(2)), pace=pace)
     errors = {
         name: next(e.error for e in answer.episode_list if e.guid == f"g{3 + number}") or ""
         for number, name in enumerate(names)
@@ -577,7 +578,7 @@ def test_the_feed_of_another_podhost_gives_the_same_feed_again(
     with Running(["demo", "--port", "0", "--data", str(tmp_path / "demo")], {}) as demo:
         url = demo.wait_until_ready()
         feed = next(line for line in demo.lines if line.startswith("Feed:")).split()[1]
-        old = httpx.get(feed).text
+        old = httpx.get(feed, timeout=30).text
         importing["PODHOST_FETCH_ALLOWED"] = url.removeprefix("http://")
         (answer,) = run(feed, "--mine")["imports"]
     assert answer["differences"] == []
