@@ -1131,15 +1131,29 @@ def watched(tmp_path: Path) -> Iterator[tuple[Path, list[dict[str, int]]]]:
 def test_a_file_is_taken_when_it_is_whole(watched: tuple[Path, list[dict[str, int]]]) -> None:
     folder, calls = watched
     assert calls == [{}]
-    with (folder / "long.mp3").open("wb") as slow:
+    longest_pause = 1.0
+    # Where the machine has so much to do that the copying itself paused for a second, it is right
+    # to take what is there, and the test begins anew.
+    while longest_pause > 0.8:
+        calls.clear()
+        longest_pause = copied_slowly(folder / "long.mp3")
+        wait_for(lambda: {"long.mp3": 8000} in calls)
+        # And once only: as long as nothing changes, nothing is done.
+        time.sleep(1.5)
+    assert calls == [{"long.mp3": 8000}]
+
+
+def copied_slowly(path: Path) -> float:
+    """Write the file piece by piece; the longest time between two of them, in seconds."""
+    pauses = []
+    with path.open("wb") as slow:
         for _ in range(8):
+            began_at = time.monotonic()
             slow.write(bytes(1000))
             slow.flush()
             time.sleep(0.3)
-    wait_for(lambda: len(calls) > 1)
-    # And once only: as long as nothing changes, nothing is done.
-    time.sleep(1.5)
-    assert calls[1:] == [{"long.mp3": 8000}]
+            pauses.append(time.monotonic() - began_at)
+    return max(pauses)
 
 
 def test_what_goes_wrong_does_not_end_the_watching(tmp_path: Path) -> None:
