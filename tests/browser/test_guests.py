@@ -128,6 +128,7 @@ def test_a_host_makes_two_spellings_one_person(
     expect(signed_in.get_by_role("heading", level=1)).to_have_text("Ann Ocean")
 
     signed_in.get_by_role("button", name="Undo").click()
+    expect(signed_in.get_by_text("Anne Ocean is somebody of their own again.")).to_be_visible()
 
     people = studio_server.call("GET", f"/shows/{show}/guests")["people"]
     assert [person["name"] for person in people] == ["Ann Ocean", "Anne Ocean"]

@@ -122,9 +122,14 @@ def test_the_transcript_follows_is_clicked_and_searched(page: Page, aired: Aired
     player = open_player(page, aired.page)
     player.get_by_text("Transcript", exact=True).click()
     said = player.get_by_text("It cannot clean a lens.")
+    # It is marked for as long as it is heard, which may be over before anybody looks.
+    said.evaluate(
+        """cue => new MutationObserver(() => cue.matches(".is-heard") && (window.wasHeard = true))
+            .observe(cue, {attributeFilter: ["class"]})"""
+    )
     said.click()
     wait_for_position(page, 31.7, 48)
-    expect(said).to_have_class("is-heard")
+    page.wait_for_function("window.wasHeard")
     # By itself, far down in the text.
     player.get_by_role("link", name="Letters to the lamp").first.click()
     wait_for_position(page, 74.2, 90)
@@ -319,7 +324,7 @@ def test_everybody_can_use_it(page: Page, aired: Aired, axe: Any) -> None:
 def foreign_page(aired: Aired) -> Iterator[str]:
     """A page of another origin that embeds the player as oEmbed says; its address."""
     asked = {"url": f"{aired.page}#t=1:15", "maxwidth": "480"}
-    answer = httpx.get(f"{aired.server}/oembed", params=asked).json()
+    answer = httpx.get(f"{aired.server}/oembed", params=asked, timeout=30).json()
     html = f"<!doctype html><title>Elsewhere</title><h1>Elsewhere</h1>{answer['html']}".encode()
 
     class Elsewhere(BaseHTTPRequestHandler):
