@@ -267,7 +267,7 @@ def test_a_square_is_cut_out_of_a_wide_picture(
     given = page.get_by_text("Use the show's artwork instead")
     expect(given).to_be_visible()
     url = studio_server.call("GET", place)["artwork_url"]
-    with Image.open(io.BytesIO(httpx.get(url).content)) as made:
+    with Image.open(io.BytesIO(httpx.get(url, timeout=30).content)) as made:
         red, _, blue = made.convert("RGB").getpixel((5, 5))
     assert blue > 200 > red
 

@@ -155,7 +155,8 @@ def test_an_episode_page_without_audio_is_less_than_150_kb(
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     page.wait_for_load_state("networkidle")
     sizes: dict[str, int] = {}
-    with httpx.Client(headers={"Accept-Encoding": coding, "Accept": "*/*"}) as client:
+    headers = {"Accept-Encoding": coding, "Accept": "*/*"}
+    with httpx.Client(headers=headers, timeout=30) as client:
         for url in {*asked}:
             with client.stream("GET", url) as answer:
                 assert answer.status_code == 200

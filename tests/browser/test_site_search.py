@@ -35,7 +35,8 @@ def home(studio_server: StudioServer) -> str:
     path = f"/shows/{show}/episodes/{episode['id']}/transcript"
     studio_server.call("PUT", path, files={"transcript": ("a.vtt", VTT)})
     address = f"{studio_server.url}/{show}"
-    wait_for(lambda: httpx.get(f"{address}/search.json?q=harbour").json()["total"] == 3)
+    asked = f"{address}/search.json?q=harbour"
+    wait_for(lambda: httpx.get(asked, timeout=30).json()["total"] == 3)
     return address
 
 

@@ -44,7 +44,7 @@ def test_from_the_first_run_to_the_first_listener(
         assert [person.text for person in item.iter(f"{PODCAST}person")] == ["Bea Quay"]
         enclosure = item.find("enclosure")
         assert enclosure is not None
-        assert httpx.get(enclosure.attrib["url"]).content == audio.read_bytes()
+        assert httpx.get(enclosure.attrib["url"], timeout=30).content == audio.read_bytes()
         assert play_on_the_shows_page(page, f"{url}/tide-tables/") > 0
         # Before the server goes, which would cut off what the page still loads.
         page.close()
@@ -87,7 +87,7 @@ def edit_and_publish(page: Page) -> None:
 
 
 def item_of(feed_url: str) -> ElementTree.Element | None:
-    answer = httpx.get(feed_url)
+    answer = httpx.get(feed_url, timeout=30)
     if not answer.is_success:
         return None
     return ElementTree.fromstring(answer.content).find("channel/item")

@@ -91,7 +91,7 @@ def test_a_guest_hears_and_reads_what_is_not_out(
     audio = visitor.get(f"/guests/{secret}/audio/1.mp3")
     if audio.status_code == 302:
         # From the bucket, by an address that is signed.
-        audio = httpx.get(audio.headers["location"])
+        audio = httpx.get(audio.headers["location"], timeout=30)
     assert audio.content == mp3.read_bytes()
     # Its public address knows nothing of it.
     assert visitor.client.get(f"/audio/{episode.id}/1/low-water.mp3").status_code == 404
@@ -316,7 +316,7 @@ def test_a_guest_gets_a_clip(
     }
     heard = visitor.get(address)
     if heard.status_code == 302:
-        heard = httpx.get(heard.headers["location"])
+        heard = httpx.get(heard.headers["location"], timeout=30)
     assert heard.status_code == 200 and len(heard.content) > 10_000
     clip_id = address.rpartition("/")[2].partition(".")[0]
     assert write_form(f"{path}/{clip_id}/delete").status_code == 303

@@ -109,7 +109,7 @@ def test_it_is_saved_under_its_name_from_any_store(instance: Instance, owner: St
     ready = owner.call("GET", f"{EXPORTS}/{asked}").json()
     answer = owner.get(f"{EXPORTS}/{asked}")
     if answer.status_code == 302:
-        answer = httpx.get(answer.headers["location"])
+        answer = httpx.get(answer.headers["location"], timeout=30)
     assert answer.status_code == 200
     assert ready["file_name"] in answer.headers["content-disposition"]
     assert answer.headers["content-type"] == "application/zip"
