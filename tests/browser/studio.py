@@ -16,6 +16,7 @@ from podhost.accounts import accounts
 from podhost.config import read_settings
 from podhost.db import Database
 from podhost.instance import utc_now
+from tests.ports import kept_port
 from tests.running import Running
 
 EMAIL = "alice@example.org"
@@ -136,7 +137,7 @@ class StudioServer:
 def running_studio(
     data: Path, migrated: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[StudioServer]:
-    """A server that is killed at the block's end, whatever it is doing."""
-    server = StudioServer(data, migrated, environment)
-    with server:
+    """A server that is killed at the block's end, whatever it is doing. Its port stays its own
+    while it is killed and started again."""
+    with kept_port() as port, StudioServer(data, migrated, environment, port=port) as server:
         yield server
