@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
-START_SECONDS = 20.0
+from tests.servers import free_base_port
+
+START_SECONDS = 60.0
 # Debian has it where only root looks.
 _PATH = os.environ.get("PATH", "") + ":/usr/sbin"
 NGINX = shutil.which("nginx", path=_PATH)
@@ -26,10 +28,7 @@ needs_caddy = pytest.mark.skipif(CADDY is None, reason="Caddy is not installed")
 
 def free_port() -> int:
     """A port of loopback that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_base_port([0])
 
 
 @contextlib.contextmanager
@@ -78,7 +77,7 @@ def _running(command: list[str], folder: Path, port: int) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

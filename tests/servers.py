@@ -168,7 +168,7 @@ def start_seaweedfs(folder: Path | None = None) -> S3Server:
     atexit.register(server.stop)
     for attempt in range(3):
         try:
-            server._start(_free_base_port(_SEAWEEDFS_PORT_OFFSETS))
+            server._start(free_base_port(_SEAWEEDFS_PORT_OFFSETS))
             return server
         except ServerFailed:
             # Another program may have taken one of the eight ports between look and use.
@@ -462,7 +462,7 @@ def _everybody_may_enter(folder: Path) -> bool:
     return all(part.stat().st_mode & 0o001 for part in (folder, *folder.parents))
 
 
-def _free_base_port(offsets: Iterable[int]) -> int:
+def free_base_port(offsets: Iterable[int]) -> int:
     """A port P such that P plus each offset is free on loopback just now."""
     offsets = tuple(offsets)
     for _ in range(200):
@@ -470,7 +470,7 @@ def _free_base_port(offsets: Iterable[int]) -> int:
         base = 20_000 + secrets.randbelow(12_000)
         if all(_is_free(base + offset) for offset in offsets):
             return base
-    raise ServerFailed("No eight free ports were found on 127.0.0.1.")
+    raise ServerFailed("No free ports were found on 127.0.0.1.")
 
 
 def _is_free(port: int) -> bool:
