@@ -226,7 +226,9 @@ def test_too_many_calls_are_told_when_to_come_back(running: tuple[Running, str])
         assert refused.json()["error"]["code"] == "too_many_requests"
         assert 1 <= int(refused.headers["Retry-After"]) <= 3
         # Its description is a call as well; another address, and another house's /64, are free.
-        assert ask(client, "192.0.2.1", path="/api/v1/openapi.json").status_code == 429
+        # A call comes free every two seconds, just now perhaps.
+        described = [ask(client, "192.0.2.1", path="/api/v1/openapi.json") for _ in range(3)]
+        assert 429 in [answer.status_code for answer in described]
         assert ask(client, "192.0.2.2", token).status_code == 200
         assert metric(client, "podhost_api_refused_by_limit_total") > before
 
