@@ -5,9 +5,11 @@ begins with BEGIN IMMEDIATE: with a deferred BEGIN, two writers that have both r
 go on, and increments are lost.
 """
 
+import logging
 import secrets
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -28,6 +30,8 @@ from sqlalchemy.orm import Session, sessionmaker
 from podhost.errors import Conflict, Invalid, Unavailable, Uncertain
 from podhost.silence import Silence
 
+logger = logging.getLogger(__name__)
+
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 # How long who wants to write waits for others who write, and for a connection of the pool.
 BUSY_SECONDS = 10
@@ -41,6 +45,8 @@ _STATEMENT_SECONDS = 60
 _IDLE_SECONDS = 300
 # Any number will do, as long as every podhost uses the same: "podhost" on a telephone's keys.
 _MIGRATION_LOCK = 7634678
+# How long a start waits on SQLite, where nobody can tell who migrates from who forgot to commit.
+_MIGRATING_SECONDS = 600
 
 
 def new_id() -> str:
@@ -407,8 +413,9 @@ def _full_revision(database: Database) -> str | None:
 def migrate(database: Database, *, to: str = "head") -> bool:
     """Bring the schema to what this program needs; True when something was done.
 
-    Several processes may call it at once: one does the work, the others wait for it. Raises
-    Conflict when the database was made by a newer podhost that leaves this one no room.
+    Several processes may call it at once: one does the work, the others wait for it, on SQLite
+    for ten minutes. Raises Conflict when the database was made by a newer podhost that leaves
+    this one no room, and Unavailable when it cannot be written.
 
     `to` is for rows of an older time, which go into an empty database at their own revision
     before all of it is migrated; knows_revision() has to know it.
@@ -422,10 +429,18 @@ def migrate(database: Database, *, to: str = "head") -> bool:
     from alembic import command
 
     config = _alembic()
-    with database.write() as session, _patiently(database, session):
-        config.attributes["connection"] = session.connection()
-        command.upgrade(config, to)
-    return True
+    until = time.monotonic() + _MIGRATING_SECONDS
+    while True:
+        try:
+            with database.write() as session, _patiently(database, session):
+                config.attributes["connection"] = session.connection()
+                command.upgrade(config, to)
+            return True
+        except Unavailable as error:
+            is_held = database.is_sqlite and error.message == _BUSY
+            if not is_held or time.monotonic() > until:
+                raise
+            logger.warning("waiting for another process to write, perhaps to migrate the database")
 
 
 def knows_revision(revision: str) -> bool:

@@ -1,11 +1,13 @@
 """The database: concurrent writers, power loss settings, migrations."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from podhost import db
 from podhost.config import read_settings
 from podhost.db import Database, current_revision, head_revision, migrate
 from podhost.errors import Conflict, Unavailable
@@ -79,6 +81,37 @@ def test_many_processes_may_migrate_sqlite_at_once(tmp_path: Path) -> None:
     assert run_together(4, lambda: migrate(next(waiting))) == []
     assert current_revision(databases[0]) == head_revision()
     for database in databases:
+        database.close()
+
+
+def test_who_waits_for_a_migration_of_sqlite_waits_longer_than_for_other_writers(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path / 'x.sqlite3'}"
+    holder, waiting = Database(url), Database(url, busy_seconds=0.1)
+    with ThreadPoolExecutor() as pool:
+        with holder.write() as session:
+            session.execute(text("SELECT 1"))
+            migrating = pool.submit(migrate, waiting)
+            with pytest.raises(TimeoutError):
+                migrating.result(timeout=1)
+        assert migrating.result(timeout=60)
+    assert current_revision(holder) == head_revision()
+    for database in (holder, waiting):
+        database.close()
+
+
+def test_a_start_does_not_wait_for_ever_for_who_never_commits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "_MIGRATING_SECONDS", 0.3)
+    url = f"sqlite:///{tmp_path / 'x.sqlite3'}"
+    holder, waiting = Database(url), Database(url, busy_seconds=0.1)
+    with holder.write() as session:
+        session.execute(text("SELECT 1"))
+        with pytest.raises(Unavailable, match="busy"):
+            migrate(waiting)
+    for database in (holder, waiting):
         database.close()
 
 
