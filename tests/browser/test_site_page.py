@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import PHONE
 from tests.browser.studio import StudioServer
@@ -35,6 +35,26 @@ def test_links_colour_and_style_are_given_and_seen(
     expect(page.get_by_role("link", name="Telegram")).to_be_visible()
     assert page.evaluate("getComputedStyle(document.querySelector('h1')).letterSpacing") == "3px"
     axe(page)
+
+
+def test_a_button_waits_for_its_script_in_its_place(
+    studio_server: StudioServer, signed_in: Page
+) -> None:
+    show, page = studio_server.new_show(), signed_in
+    held: list[Route] = []
+    page.route("**/row_lists*", lambda route: held.append(route))
+    with page.expect_request("**/row_lists*"):
+        page.goto(f"{studio_server.url}/studio/shows/{show}/site", wait_until="commit")
+    colour = page.get_by_label("A colour of my own")
+    expect(colour).to_be_visible()
+    before = colour.bounding_box()
+    add = page.locator("[data-add]")
+    expect(add).to_be_hidden()
+    held[0].continue_()
+    expect(add).to_be_visible()
+    assert colour.bounding_box() == before
+    add.click()
+    expect(page.get_by_label("Link to")).to_be_focused()
 
 
 def test_a_page_from_right_to_left_stays_within_the_screen(

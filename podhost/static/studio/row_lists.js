@@ -13,6 +13,7 @@ export function attachLists(root, changed) {
     else if (button.hasAttribute("data-up")) moveRow(entry, button, true, changed);
     else if (button.hasAttribute("data-down")) moveRow(entry, button, false, changed);
   });
+  document.documentElement.dataset.lists = "alive";
 }
 
 /** One more row at the end of a list; the row. */
