@@ -17,7 +17,7 @@ from tests.servers import S3Server
 HERE = Path(__file__).parent
 # Of Playwright's own waiting and of what tests expect; below the test's timeout, so that its
 # sentence is the one seen.
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 WIDE = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
